@@ -1,0 +1,67 @@
+// A value, or the error that stands in its place: std::expected's names, for C++20.
+#pragma once
+
+#include "puck/error.hpp"
+
+#include <exception>
+#include <utility>
+#include <variant>
+
+namespace puck {
+
+/// Wraps an error on its way into a result, as std::unexpected does.
+template <class E>
+struct unexpected {
+    E error;
+};
+template <class E>
+unexpected(E) -> unexpected<E>;
+
+/// What result::value() throws when there is no value; what() is the error's sentence.
+template <class E>
+class bad_result_access : public std::exception {
+public:
+    explicit bad_result_access(E error) : error_(std::move(error)) {}
+    [[nodiscard]] const char* what() const noexcept override { return error_.detail().data(); }
+    [[nodiscard]] const E& error() const noexcept { return error_; }
+
+private:
+    E error_;
+};
+
+/// Holds a T, or the E that says why there is none. There is no empty or default state that could be taken for a yes.
+/// Once the project moves to C++23, this is an alias of std::expected<T, E>.
+template <class T, class E = error>
+class [[nodiscard]] result {
+public:
+    result(T value) : either_(std::in_place_index<0>, std::move(value)) {}
+
+    template <class G>
+    result(unexpected<G> failure) : either_(std::in_place_index<1>, std::move(failure.error)) {}
+
+    [[nodiscard]] bool has_value() const noexcept { return either_.index() == 0; }
+    explicit operator bool() const noexcept { return has_value(); }
+
+    /// The value. Only after a check: without one, as in std::expected, the behaviour is undefined.
+    [[nodiscard]] T& operator*() & noexcept { return *std::get_if<0>(&either_); }
+    [[nodiscard]] const T& operator*() const& noexcept { return *std::get_if<0>(&either_); }
+    [[nodiscard]] T&& operator*() && noexcept { return std::move(*std::get_if<0>(&either_)); }
+    [[nodiscard]] T* operator->() noexcept { return std::get_if<0>(&either_); }
+    [[nodiscard]] const T* operator->() const noexcept { return std::get_if<0>(&either_); }
+
+    /// The value, or the exception bad_result_access: for set-up code that cannot go on without it.
+    [[nodiscard]] T& value() & {
+        if (!has_value()) throw bad_result_access<E>(error());
+        return **this;
+    }
+    [[nodiscard]] T&& value() && { return std::move(value()); }
+
+    /// The error. Only when there is no value.
+    [[nodiscard]] const E& error() const noexcept { return *std::get_if<1>(&either_); }
+    [[nodiscard]] E& error() noexcept { return *std::get_if<1>(&either_); }
+
+private:
+    std::variant<T, E> either_;
+};
+
+}  // namespace puck

@@ -1,0 +1,11 @@
+// The version: the one place where it is written.
+#pragma once
+
+#include <string_view>
+
+namespace puck {
+
+/// Semantic versioning, "major.minor.patch".
+inline constexpr std::string_view version = "0.1.0";
+
+}  // namespace puck
