@@ -1,0 +1,22 @@
+// The clocks. The core reads none of its own accord: time is an argument, and this is where callers get it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+namespace puck {
+
+/// Now, in whole Unix seconds: what `verify` and `receive` compare a signature's timestamp with.
+[[nodiscard]] inline std::int64_t unix_now() noexcept {
+    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()).time_since_epoch().count();
+}
+
+/// Something that counts nanoseconds from some fixed moment and never goes back.
+using steady_clock_function = std::int64_t (*)() noexcept;
+
+/// The machine's steady clock, on which leases and times to live run.
+[[nodiscard]] inline std::int64_t steady_now() noexcept {
+    return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace puck

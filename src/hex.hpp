@@ -1,0 +1,41 @@
+// Hexadecimal digits, as the signature header and UUIDs need them.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace puck::detail {
+
+inline constexpr std::string_view hex_digits = "0123456789abcdef";
+
+/// The value of a hex digit of either case, or -1.
+constexpr int hex_value(char c) noexcept {
+    if (c >= '0' && c <= '9') return c - '0';
+    const char lower = static_cast<char>(c | 0x20);
+    if (lower >= 'a' && lower <= 'f') return lower - 'a' + 10;
+    return -1;
+}
+
+/// Fills `bytes` from twice as many digits; false if one of them is none.
+constexpr bool read_hex(std::string_view digits, std::span<std::uint8_t> bytes) noexcept {
+    int bad = 0;
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        const int high = hex_value(digits[2 * i]);
+        const int low = hex_value(digits[2 * i + 1]);
+        bad |= high | low;  // the sign bit of a -1 stays
+        bytes[i] = static_cast<std::uint8_t>((static_cast<unsigned>(high) << 4) | static_cast<unsigned>(low));
+    }
+    return bad >= 0;
+}
+
+/// Writes two lower-case digits for each byte to `out`, and returns the place behind the last.
+constexpr char* write_hex(std::span<const std::uint8_t> bytes, char* out) noexcept {
+    for (const std::uint8_t byte : bytes) {
+        *out++ = hex_digits[byte >> 4];
+        *out++ = hex_digits[byte & 15];
+    }
+    return out;
+}
+
+}  // namespace puck::detail
