@@ -1,0 +1,70 @@
+// The only door to OpenSSL: a keyed HMAC-SHA256, a constant-time comparison, and a fingerprint.
+#pragma once
+
+#include "puck/secret.hpp"
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+struct evp_mac_ctx_st;  // OpenSSL's EVP_MAC_CTX
+
+namespace puck::detail {
+
+/// A MAC that this library computed. It would sign an attacker's body, so it is wiped when it goes.
+class computed_mac {
+public:
+    using bytes = std::array<std::uint8_t, 32>;
+
+    computed_mac() noexcept = default;
+    computed_mac(const computed_mac&) = delete;
+    computed_mac& operator=(const computed_mac&) = delete;
+    ~computed_mac();
+
+    /// Compares in constant time.
+    [[nodiscard]] bool equals(const bytes& candidate) const noexcept;
+
+    /// The bytes themselves, for signing.
+    [[nodiscard]] const bytes& reveal() const noexcept { return bytes_; }
+
+private:
+    friend class hmac_key;
+    bytes bytes_;
+};
+
+/// HMAC-SHA256 under one key. The key is set up once; each computation borrows a context that is already keyed.
+/// Any number of threads may use one.
+class hmac_key {
+public:
+    /// Null if OpenSSL refuses. May throw std::bad_alloc.
+    [[nodiscard]] static std::unique_ptr<hmac_key> make(std::string_view key);
+
+    hmac_key(const hmac_key&) = delete;
+    hmac_key& operator=(const hmac_key&) = delete;
+    ~hmac_key();
+
+    /// The MAC over `timestamp` + "." + `body`. False if OpenSSL refuses; `mac` then means nothing.
+    [[nodiscard]] bool sign(std::string_view timestamp, std::string_view body, computed_mac& mac) const noexcept;
+
+private:
+    // OpenSSL's contexts serve one thread at a time, so a few are kept for whoever comes. A thread looks first where it
+    // left one the last time; each place has a cache line of its own.
+    struct alignas(64) place {
+        std::atomic<evp_mac_ctx_st*> context{nullptr};
+    };
+
+    explicit hmac_key(evp_mac_ctx_st* keyed) noexcept : keyed_(keyed) {}
+    evp_mac_ctx_st* borrow() const noexcept;
+    void give_back(evp_mac_ctx_st* context) const noexcept;
+
+    evp_mac_ctx_st* keyed_;  // only ever copied
+    mutable std::array<place, 64> pool_;
+};
+
+/// SHA-256 over `domain`, a zero byte and `secret`, as hex digits cut to the fingerprint's length. False if OpenSSL
+/// refuses.
+[[nodiscard]] bool fingerprint_of(std::string_view domain, std::string_view secret, fingerprint& shown) noexcept;
+
+}  // namespace puck::detail
