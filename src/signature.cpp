@@ -1,0 +1,102 @@
+#include "puck/signature.hpp"
+
+#include "hex.hpp"
+#include "hmac.hpp"
+#include "text.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <new>
+#include <optional>
+
+namespace puck {
+namespace {
+
+constexpr std::size_t max_timestamp_digits = 12;
+constexpr std::int64_t max_timestamp = 999'999'999'999;
+constexpr std::size_t candidate_digits = 64;
+
+constexpr bool is_key_character(char c) noexcept { return detail::is_letter_or_digit(c) || c == '_' || c == '-'; }
+constexpr bool is_value_character(char c) noexcept { return c >= 0x21 && c <= 0x7e; }
+
+std::optional<std::int64_t> parse_timestamp(std::string_view digits) noexcept {
+    if (digits.empty() || digits.size() > max_timestamp_digits) return std::nullopt;
+    if (!std::ranges::all_of(digits, detail::is_digit)) return std::nullopt;
+    if (digits.front() == '0' && digits.size() > 1) return std::nullopt;
+    std::int64_t value = 0;
+    std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    return value;
+}
+
+bool is_candidate(std::string_view digits) noexcept {
+    return digits.size() == candidate_digits &&
+           std::ranges::all_of(digits, [](char c) { return detail::hex_value(c) >= 0; });
+}
+
+}  // namespace
+
+result<signature_header> signature_header::parse(std::string_view text) noexcept {
+    if (text.size() > max_bytes)
+        return unexpected{error(reason::malformed_signature, "The X-Puck-Signature header is longer than 4096 bytes.")};
+    text = detail::trim(text);
+    if (text.empty()) return unexpected{error(reason::missing_signature)};
+
+    signature_header header{};
+    bool has_timestamp = false;
+    for (bool more = true; more;) {
+        const auto comma = text.find(',');
+        more = comma != std::string_view::npos;
+        const std::string_view item = detail::trim(text.substr(0, comma));
+        if (more) text.remove_prefix(comma + 1);
+
+        const auto equals = item.find('=');
+        if (equals == std::string_view::npos)
+            return unexpected{error(reason::malformed_signature,
+                                    "The X-Puck-Signature header has an item that is not of the form key=value.")};
+        const std::string_view key = item.substr(0, equals);
+        const std::string_view value = item.substr(equals + 1);
+        if (key.empty() || !std::ranges::all_of(key, is_key_character) ||
+            !std::ranges::all_of(value, is_value_character))
+            return unexpected{error(reason::malformed_signature,
+                                    "The X-Puck-Signature header has a character where its grammar has none.")};
+
+        if (key == "t") {
+            const auto timestamp = parse_timestamp(value);
+            if (has_timestamp || !timestamp)
+                return unexpected{error(reason::malformed_signature,
+                                        "The X-Puck-Signature header needs exactly one t, of 1 to 12 digits.")};
+            has_timestamp = true;
+            header.timestamp_text = value;
+            header.timestamp = *timestamp;
+        } else if (key == "v1") {
+            if (header.candidate_count == max_candidates || !is_candidate(value))
+                return unexpected{error(reason::malformed_signature,
+                                        "The X-Puck-Signature header may have 16 v1, each of exactly 64 hex digits.")};
+            header.candidate_texts[header.candidate_count++] = value;
+        }
+    }
+    if (!has_timestamp) return unexpected{error(reason::malformed_signature, "The X-Puck-Signature header has no t.")};
+    if (header.candidate_count == 0) return unexpected{error(reason::unsupported_scheme)};
+    return header;
+}
+
+result<std::string> sign(const secret_ring& secrets, std::string_view body, std::int64_t timestamp) noexcept try {
+    if (timestamp < 0 || timestamp > max_timestamp)
+        return unexpected{
+            error(reason::invalid_argument, "The timestamp to sign is not within 0 to 999999999999 Unix seconds.")};
+
+    const std::string text = std::to_string(timestamp);
+    std::string header = "t=" + text;
+    for (const secret& one : secrets) {
+        detail::computed_mac mac;
+        if (!one.key().sign(text, body, mac)) return unexpected{error(reason::crypto_failure)};
+        std::array<char, candidate_digits> digits;
+        detail::write_hex(mac.reveal(), digits.data());
+        header.append(",v1=").append(digits.data(), digits.size());
+    }
+    return header;
+} catch (const std::bad_alloc&) {
+    return unexpected{error(reason::out_of_memory)};
+}
+
+}  // namespace puck
