@@ -1,0 +1,28 @@
+// Receive Puck's webhooks: everything of the library.
+//
+//     auto secrets = puck::secret_ring::make({"whsec_..."}).value();  // as Puck handed it out
+//     puck::receiver receiver(puck::verifier::make(std::move(secrets)).value(), puck::lru_dedupe::make().value());
+//
+//     int answer(std::span<const puck::header> headers, std::string_view raw_body) {     // -> the HTTP status
+//         auto delivery = receiver.receive({headers, raw_body, puck::unix_now()});
+//         if (!delivery) return delivery.error().http_status();                          // .detail() says why
+//         handle(delivery->event().event_type(), delivery->event().data());              // if it throws: released
+//         return puck::http_status(delivery->commit());
+//     }
+#pragma once
+
+#include "puck/clock.hpp"
+#include "puck/date_time.hpp"
+#include "puck/dedupe.hpp"
+#include "puck/envelope.hpp"
+#include "puck/error.hpp"
+#include "puck/lru_dedupe.hpp"
+#include "puck/reason.hpp"
+#include "puck/receiver.hpp"
+#include "puck/result.hpp"
+#include "puck/secret.hpp"
+#include "puck/signature.hpp"
+#include "puck/uuid.hpp"
+#include "puck/verified.hpp"
+#include "puck/verifier.hpp"
+#include "puck/version.hpp"
