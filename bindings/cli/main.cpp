@@ -1,0 +1,210 @@
+// puck-webhooks: the library's door for shells.
+
+#include "filter.hpp"
+#include "io.hpp"
+#include "secrets.hpp"
+#include "verdict.hpp"
+
+#include <puck/webhooks.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <unistd.h>
+#include <cstdio>
+#include <exception>
+#include <limits>
+#include <new>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace {
+
+constexpr int usage_exit = 2;
+constexpr int undecided_exit = 3;
+
+constexpr const char* about = R"text(Verify, parse and deduplicate Puck's webhooks.
+
+Secrets come from files or the environment, never from the command line.)text";
+
+constexpr const char* verify_examples = R"text(
+Examples:
+  Judge one delivery, whose body was saved as it came:
+    puck-webhooks verify --secret-file secrets.txt --header 'X-Puck-Signature: t=…,v1=…' --body body.json
+  Judge a file of recorded deliveries, each by the time at which it was received:
+    puck-webhooks verify --ndjson deliveries.ndjson
+  Feed a SIEM with genuine new events only, and keep what was refused:
+    tail -F deliveries.ndjson | puck-webhooks verify --ndjson --events --rejects refused.ndjson
+
+A line of --ndjson input is an object:
+  {"headers": {"X-Puck-Signature": "t=…,v1=…", …}, "body": "…", "received_at": 1777818121}
+with headers as an object or as [name, value] pairs, the body as text or as "body_base64", and received_at in Unix
+seconds, optional.
+
+Exit: 0 all accepted (or duplicates), 1 something was rejected, 2 wrong usage, 3 something could not be decided.)text";
+
+constexpr const char* sign_examples = R"text(
+Examples:
+  Sign a body, with one v1 for each secret:
+    puck-webhooks sign --secret-file secrets.txt --body body.json
+  Try a receiver of your own:
+    curl --data-binary @body.json -H "X-Puck-Signature: $(puck-webhooks sign --body body.json)" http://127.0.0.1:8080/)text";
+
+struct options {
+    std::vector<std::string> secret_files, secret_variables;
+    puck::verifier_settings limits;
+    std::vector<std::string> headers;
+    std::string body = "-";
+    bool json = false, ndjson = false, no_dedupe = false;
+    cli::filter_options filter;
+    std::optional<std::int64_t> timestamp;
+};
+
+void add_secret_options(CLI::App& command, options& given) {
+    command.add_option("--secret-file", given.secret_files, "A file with one secret per line; # begins a comment")
+        ->type_name("F")
+        ->allow_extra_args(false);
+    command
+        .add_option("--secret-env", given.secret_variables,
+                    "An environment variable with secrets, separated by white space (default: PUCK_WEBHOOK_SECRETS)")
+        ->type_name("NAME")
+        ->allow_extra_args(false);
+}
+
+CLI::App* add_verify(CLI::App& app, options& given) {
+    CLI::App* const verify = app.add_subcommand("verify", "Judge one delivery, or with --ndjson a stream of them");
+    verify->footer(verify_examples);
+    add_secret_options(*verify, given);
+    verify->add_option("--tolerance", given.limits.tolerance, "Seconds between signing and arrival, either way")
+        ->type_name("S")
+        ->check(CLI::Range(1, 86'400))
+        ->capture_default_str();
+    verify->add_option("--at", given.filter.at, "Judge as of this time (default: now)")->type_name("UNIX");
+    verify->add_option("--max-body", given.limits.max_body, "The longest body that is looked at")
+        ->type_name("BYTES")
+        ->check(CLI::Range(1, 1'073'741'824))
+        ->capture_default_str();
+    verify->add_option("--header", given.headers, "A header of the delivery; may be repeated")
+        ->type_name("'Name: value'")
+        ->allow_extra_args(false);
+    verify->add_option("--body", given.body, "The raw body; - is standard input")
+        ->type_name("FILE")
+        ->capture_default_str();
+    verify->add_flag("--json", given.json, "Print JSON on a terminal too");
+    return verify;
+}
+
+void add_filter_options(CLI::App& verify, options& given) {
+    auto* const ndjson = verify.add_flag("--ndjson", given.ndjson, "Read recorded deliveries, one per line");
+    ndjson->excludes(verify.get_option("--header"))->excludes(verify.get_option("--body"));
+    verify.add_option("input", given.filter.input, "With --ndjson: the file to read; - is standard input")
+        ->type_name("FILE")
+        ->needs(ndjson);
+    verify.add_flag("--events", given.filter.events, "Write accepted envelopes, and nothing else, to standard output")
+        ->needs(ndjson);
+    verify.add_option("--rejects", given.filter.rejects, "Write the other verdicts here (default: standard error)")
+        ->type_name("FILE")
+        ->needs(verify.get_option("--events"));
+    verify.add_flag("--no-dedupe", given.no_dedupe, "Accept an event as often as it comes")->needs(ndjson);
+    verify.add_option("--dedupe-capacity", given.filter.dedupe_capacity, "How many events to remember")
+        ->type_name("N")
+        ->check(CLI::Range(1, 67'108'864))
+        ->capture_default_str()
+        ->needs(ndjson)
+        ->excludes(verify.get_option("--no-dedupe"));
+}
+
+CLI::App* add_sign(CLI::App& app, options& given) {
+    CLI::App* const sign = app.add_subcommand("sign", "Print the X-Puck-Signature that Puck would send for a body");
+    sign->footer(sign_examples);
+    add_secret_options(*sign, given);
+    sign->add_option("--timestamp", given.timestamp, "Sign as of this time (default: now)")
+        ->type_name("UNIX")
+        ->check(CLI::Range(std::int64_t{0}, std::int64_t{999'999'999'999}));
+    sign->add_option("--body", given.body, "The body; - is standard input")->type_name("FILE")->capture_default_str();
+    return sign;
+}
+
+std::vector<puck::header> parse_headers(const std::vector<std::string>& lines) {
+    std::vector<puck::header> headers;
+    for (const std::string_view line : lines) {
+        const auto colon = line.find(':');
+        if (colon == std::string_view::npos) throw cli::usage_error("a --header is not of the form 'Name: value'");
+        std::string_view value = line.substr(colon + 1);
+        value.remove_prefix(std::min(value.find_first_not_of(" \t"), value.size()));
+        headers.push_back({line.substr(0, colon), value});
+    }
+    return headers;
+}
+
+int verify_one(const options& given, puck::verifier verifier) {
+    const auto headers = parse_headers(given.headers);
+    const std::string body = cli::file(given.body, cli::file::mode::read).read_all(given.limits.max_body + 1);
+    const std::int64_t now = given.filter.at.value_or(puck::unix_now());
+
+    const puck::receiver receiver(std::move(verifier), puck::lru_dedupe::make({.capacity = 1}).value());
+    auto judged = receiver.receive({headers, body, now});
+    const auto verdict = cli::describe(judged, judged ? judged->commit() : puck::reason::internal, now);
+
+    cli::output out(STDOUT_FILENO);
+    if (given.json || isatty(STDOUT_FILENO) == 0)
+        cli::append_json(out.text(), verdict);
+    else
+        cli::append_sentence(out.text(), verdict);
+    out.end_line();
+    out.flush();
+    cli::exit_code code;
+    code.add(verdict.why);
+    return code.value();
+}
+
+int verify(options& given) {
+    auto secrets = cli::read_secrets(given.secret_files, given.secret_variables);
+    auto verifier = puck::verifier::make(std::move(secrets), given.limits).value();
+    if (!given.ndjson) return verify_one(given, std::move(verifier));
+    given.filter.dedupe = !given.no_dedupe;
+    return cli::run_filter(given.filter, std::move(verifier), given.limits.max_body);
+}
+
+int sign(const options& given) {
+    const auto secrets = cli::read_secrets(given.secret_files, given.secret_variables);
+    const auto body = cli::file(given.body, cli::file::mode::read).read_all(std::numeric_limits<std::size_t>::max());
+    cli::output out(STDOUT_FILENO);
+    out.text() = puck::sign(secrets, body, given.timestamp.value_or(puck::unix_now())).value();
+    out.end_line();
+    out.flush();
+    return 0;
+}
+
+int run(int argc, char** argv) {
+    options given;
+    CLI::App app(about, "puck-webhooks");
+    app.require_subcommand(1);
+    app.set_version_flag("--version", "puck-webhooks " + std::string(puck::version));
+    CLI::App* const verify_command = add_verify(app, given);
+    add_filter_options(*verify_command, given);
+    add_sign(app, given);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& asked) {
+        return app.exit(asked) == 0 ? 0 : usage_exit;
+    }
+    return verify_command->parsed() ? verify(given) : sign(given);
+}
+
+int fail(int code, const char* what) {
+    std::fprintf(stderr, "puck-webhooks: %s\n", what);
+    return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        return run(argc, argv);
+    } catch (const cli::usage_error& wrong) {
+        return fail(usage_exit, wrong.what());
+    } catch (const std::exception& failed) {
+        return fail(undecided_exit, failed.what());
+    }
+}

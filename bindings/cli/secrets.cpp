@@ -1,0 +1,78 @@
+#include "secrets.hpp"
+
+#include "io.hpp"
+
+#include <cstdlib>
+#include <string_view>
+#include <utility>
+
+namespace cli {
+namespace {
+
+constexpr std::size_t max_file = 1'048'576;
+constexpr std::string_view white_space = " \t\n\v\f\r";
+
+/// Text that holds secrets, and is overwritten when it goes.
+struct wiped_text {
+    std::string text;
+    explicit wiped_text(std::string taken) noexcept : text(std::move(taken)) {}
+    wiped_text(const wiped_text&) = delete;
+    wiped_text& operator=(const wiped_text&) = delete;
+    ~wiped_text() {
+        volatile char* bytes = text.data();
+        for (std::size_t i = 0; i < text.size(); ++i) bytes[i] = 0;
+    }
+};
+
+void add(std::vector<puck::secret>& ring, std::string_view bytes, const std::string& place) {
+    auto made = puck::secret::make(bytes);
+    if (!made) throw usage_error(place + ": " + std::string(made.error().detail()));
+    ring.push_back(std::move(*made));
+}
+
+void add_file(std::vector<puck::secret>& ring, const std::string& path) {
+    const wiped_text contents(file(path, file::mode::read).read_all(max_file));
+    if (contents.text.size() == max_file) throw usage_error(path + ": This is too long for a file of secrets.");
+    std::string_view rest = contents.text;
+    for (std::size_t number = 1; !rest.empty(); ++number) {
+        const auto newline = rest.find('\n');
+        std::string_view line = rest.substr(0, newline);
+        rest.remove_prefix(newline == std::string_view::npos ? rest.size() : newline + 1);
+        if (line.ends_with('\r')) line.remove_suffix(1);
+        const auto first = line.find_first_not_of(white_space);
+        if (first == std::string_view::npos || line[first] == '#') continue;
+        add(ring, line, path + " line " + std::to_string(number));
+    }
+}
+
+void add_variable(std::vector<puck::secret>& ring, const std::string& name) {
+    const char* const value = std::getenv(name.c_str());
+    if (value == nullptr) throw usage_error("the environment variable " + name + " is not set");
+    std::string_view rest = value;
+    for (std::size_t number = 1;; ++number) {
+        rest.remove_prefix(std::min(rest.find_first_not_of(white_space), rest.size()));
+        if (rest.empty()) return;
+        const std::string_view word = rest.substr(0, rest.find_first_of(white_space));
+        rest.remove_prefix(word.size());
+        add(ring, word, "secret " + std::to_string(number) + " of the environment variable " + name);
+    }
+}
+
+}  // namespace
+
+puck::secret_ring read_secrets(const std::vector<std::string>& files, const std::vector<std::string>& variables) {
+    std::vector<puck::secret> secrets;
+    for (const std::string& path : files) add_file(secrets, path);
+    for (const std::string& name : variables) add_variable(secrets, name);
+    const bool by_default = files.empty() && variables.empty();
+    if (by_default && std::getenv("PUCK_WEBHOOK_SECRETS") != nullptr) add_variable(secrets, "PUCK_WEBHOOK_SECRETS");
+
+    auto ring = puck::secret_ring::make(std::move(secrets));
+    if (!ring)
+        throw usage_error(
+            std::string(ring.error().detail()) +
+            " Name a file with --secret-file, a variable with --secret-env, or set PUCK_WEBHOOK_SECRETS.");
+    return std::move(*ring);
+}
+
+}  // namespace cli
