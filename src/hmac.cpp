@@ -68,19 +68,17 @@ hmac_key::~hmac_key() {
     EVP_MAC_CTX_free(keyed_);
 }
 
-bool hmac_key::sign(std::string_view timestamp, std::string_view body, computed_mac& mac) const noexcept {
+bool hmac_key::sign(std::initializer_list<std::string_view> parts, computed_mac& mac) const noexcept {
     const clean_error_queue clean;
     evp_mac_ctx_st* const context = borrow();
     if (context == nullptr) return false;
 
+    bool done = EVP_MAC_init(context, nullptr, 0, nullptr) == 1;  // back to the state right after keying
+    for (const std::string_view part : parts) done = done && EVP_MAC_update(context, bytes_of(part), part.size()) == 1;
     std::size_t written = 0;
-    const bool done =
-        EVP_MAC_init(context, nullptr, 0, nullptr) == 1 &&  // back to the state right after keying
-        EVP_MAC_update(context, bytes_of(timestamp), timestamp.size()) == 1 &&
-        EVP_MAC_update(context, bytes_of("."), 1) == 1 && EVP_MAC_update(context, bytes_of(body), body.size()) == 1 &&
-        EVP_MAC_final(context, mac.bytes_.data(), &written, mac.bytes_.size()) == 1 && written == mac.bytes_.size();
+    done = done && EVP_MAC_final(context, mac.bytes_.data(), &written, mac.bytes_.size()) == 1;
     give_back(context);
-    return done;
+    return done && written == mac.bytes_.size();
 }
 
 evp_mac_ctx_st* hmac_key::borrow() const noexcept {

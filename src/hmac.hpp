@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <string_view>
 
@@ -45,8 +46,8 @@ public:
     hmac_key& operator=(const hmac_key&) = delete;
     ~hmac_key();
 
-    /// The MAC over `timestamp` + "." + `body`. False if OpenSSL refuses; `mac` then means nothing.
-    [[nodiscard]] bool sign(std::string_view timestamp, std::string_view body, computed_mac& mac) const noexcept;
+    /// The MAC over all parts, one behind the other. False if OpenSSL refuses; `mac` then means nothing.
+    [[nodiscard]] bool sign(std::initializer_list<std::string_view> parts, computed_mac& mac) const noexcept;
 
 private:
     // OpenSSL's contexts serve one thread at a time, so a few are kept for whoever comes. A thread looks first where it
@@ -62,6 +63,12 @@ private:
     evp_mac_ctx_st* keyed_;  // only ever copied
     mutable std::array<place, 64> pool_;
 };
+
+/// The MAC of a delivery: over the text of the header's `t`, a dot, and the raw body.
+[[nodiscard]] inline bool sign_delivery(const hmac_key& key, std::string_view timestamp_text, std::string_view body,
+                                        computed_mac& mac) noexcept {
+    return key.sign({timestamp_text, ".", body}, mac);
+}
 
 /// SHA-256 over `domain`, a zero byte and `secret`, as hex digits cut to the fingerprint's length. False if OpenSSL
 /// refuses.

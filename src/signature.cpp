@@ -89,7 +89,7 @@ result<std::string> sign(const secret_ring& secrets, std::string_view body, std:
     std::string header = "t=" + text;
     for (const secret& one : secrets) {
         detail::computed_mac mac;
-        if (!one.key().sign(text, body, mac)) return unexpected{error(reason::crypto_failure)};
+        if (!detail::sign_delivery(one.key(), text, body, mac)) return unexpected{error(reason::crypto_failure)};
         std::array<char, candidate_digits> digits;
         detail::write_hex(mac.reveal(), digits.data());
         header.append(",v1=").append(digits.data(), digits.size());

@@ -5,7 +5,6 @@
 #include "puck/signature.hpp"
 
 #include <array>
-#include <limits>
 #include <optional>
 #include <span>
 
@@ -20,13 +19,6 @@ std::span<const detail::computed_mac::bytes> decode(const signature_header& head
 }
 
 }  // namespace
-
-std::int64_t authenticity::skew(std::int64_t now) const noexcept {
-    using limits = std::numeric_limits<std::int64_t>;
-    if (timestamp >= 0 && now < limits::min() + timestamp) return limits::min();
-    if (timestamp < 0 && now > limits::max() + timestamp) return limits::max();
-    return now - timestamp;
-}
 
 verifier::verifier(secret_ring secrets, verifier_settings settings) noexcept
     : secrets_(std::move(secrets)), settings_(settings) {}
@@ -61,7 +53,8 @@ result<verified> verifier::dangerously_verify_without_window(std::string_view bo
     std::size_t index = 0;
     for (const secret& one : secrets_) {
         detail::computed_mac mac;
-        if (!one.key().sign(header->timestamp_text, body, mac)) return unexpected{error(reason::crypto_failure)};
+        if (!detail::sign_delivery(one.key(), header->timestamp_text, body, mac))
+            return unexpected{error(reason::crypto_failure)};
         bool matches = false;
         for (const auto& candidate : decoded) matches |= mac.equals(candidate);
         if (matches && !match) match = authenticity{header->timestamp, index, one.fingerprint()};

@@ -10,8 +10,8 @@ namespace puck {
 
 /// What a call answers instead of a value.
 ///
-/// The sentence can only be a literal of this library's own source: no byte of a secret, a MAC or a body can get
-/// into an error, because the compiler would refuse it.
+/// The sentence can only be a literal, without quotes or backslashes: no byte of a secret, a MAC or a body can get into
+/// an error, and it can be put into JSON as it is. The compiler sees to both.
 class error {
 public:
     /// A failure that needs no more words than its reason's own. `reason::ok` is no failure and reads as `internal`.
@@ -19,8 +19,10 @@ public:
 
     /// A failure with a more exact sentence, which must be a string literal.
     template <std::size_t N>
-    consteval error(reason why, const char (&detail)[N]) noexcept : error(why) {
+    consteval error(reason why, const char (&detail)[N]) : error(why) {
         detail_ = std::string_view(detail, N - 1);
+        for (const char c : detail_)
+            if (c < ' ' || c > '~' || c == '"' || c == '\\') throw "a detail is plain ASCII";
     }
 
     [[nodiscard]] constexpr reason why() const noexcept { return why_; }

@@ -3,10 +3,10 @@
 //     auto secrets = puck::secret_ring::make({"whsec_..."}).value();  // as Puck handed it out
 //     puck::receiver receiver(puck::verifier::make(std::move(secrets)).value(), puck::lru_dedupe::make().value());
 //
-//     int answer(std::span<const puck::header> headers, std::string_view raw_body) {     // -> the HTTP status
-//         auto delivery = receiver.receive({headers, raw_body, puck::unix_now()});
-//         if (!delivery) return delivery.error().http_status();                          // .detail() says why
-//         handle(delivery->event().event_type(), delivery->event().data());              // if it throws: released
+//     int answer(const puck::request& request) {                   // {headers, raw body, puck::unix_now()} -> status
+//         auto delivery = receiver.receive(request);
+//         if (!delivery) return delivery.error().http_status();    // .detail() says why
+//         handle(delivery->event());                               // if it throws, Puck comes again
 //         return puck::http_status(delivery->commit());
 //     }
 #pragma once
