@@ -10,10 +10,14 @@
 #include <CLI/CLI.hpp>
 
 #include <unistd.h>
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <concepts>
+#include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <limits>
-#include <new>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,7 +29,15 @@ constexpr int undecided_exit = 3;
 
 constexpr const char* about = R"text(Verify, parse and deduplicate Puck's webhooks.
 
-Secrets come from files or the environment, never from the command line.)text";
+Secrets come from files or the environment, never from the command line, where everybody could see them.)text";
+
+constexpr const char* first_steps = R"text(
+Examples:
+  export PUCK_WEBHOOK_SECRETS=whsec_…
+  puck-webhooks verify --header 'X-Puck-Signature: t=…,v1=…' --body body.json
+  puck-webhooks verify --ndjson deliveries.ndjson
+  puck-webhooks sign --body body.json
+More: puck-webhooks verify --help, puck-webhooks sign --help)text";
 
 constexpr const char* verify_examples = R"text(
 Examples:
@@ -52,13 +64,29 @@ Examples:
 
 struct options {
     std::vector<std::string> secret_files, secret_variables;
-    puck::verifier_settings limits;
+    std::optional<std::int64_t> tolerance, timestamp;
+    std::optional<std::size_t> max_body, dedupe_capacity;
     std::vector<std::string> headers;
     std::string body = "-";
     bool json = false, ndjson = false, no_dedupe = false;
     cli::filter_options filter;
-    std::optional<std::int64_t> timestamp;
 };
+
+/// An option that takes a whole decimal number within bounds, and nothing that only looks like one.
+template <std::integral Number>
+CLI::Option* add_number(CLI::App& command, const std::string& name, std::optional<Number>& into,
+                        std::array<Number, 2> bounds, const std::string& description) {
+    const auto read = [&into, name, bounds](const std::string& text) {
+        Number number{};
+        const char* const end = text.data() + text.size();
+        const auto [stopped, failed] = std::from_chars(text.data(), end, number);
+        if (failed != std::errc() || stopped != end || number < bounds[0] || number > bounds[1])
+            throw CLI::ValidationError(name + " takes a whole number from " + std::to_string(bounds[0]) + " to " +
+                                       std::to_string(bounds[1]));
+        into = number;
+    };
+    return command.add_option_function<std::string>(name, read, description);
+}
 
 void add_secret_options(CLI::App& command, options& given) {
     command.add_option("--secret-file", given.secret_files, "A file with one secret per line; # begins a comment")
@@ -75,15 +103,14 @@ CLI::App* add_verify(CLI::App& app, options& given) {
     CLI::App* const verify = app.add_subcommand("verify", "Judge one delivery, or with --ndjson a stream of them");
     verify->footer(verify_examples);
     add_secret_options(*verify, given);
-    verify->add_option("--tolerance", given.limits.tolerance, "Seconds between signing and arrival, either way")
-        ->type_name("S")
-        ->check(CLI::Range(1, 86'400))
-        ->capture_default_str();
-    verify->add_option("--at", given.filter.at, "Judge as of this time (default: now)")->type_name("UNIX");
-    verify->add_option("--max-body", given.limits.max_body, "The longest body that is looked at")
-        ->type_name("BYTES")
-        ->check(CLI::Range(1, 1'073'741'824))
-        ->capture_default_str();
+    add_number(*verify, "--tolerance", given.tolerance, {1, 86'400},
+               "Seconds between signing and arrival, either way (default: 300)")
+        ->type_name("S");
+    add_number(*verify, "--at", given.filter.at, {INT64_MIN, INT64_MAX}, "Judge as of this time (default: now)")
+        ->type_name("UNIX");
+    add_number(*verify, "--max-body", given.max_body, {1, 1'073'741'824},
+               "The longest body that is looked at (default: 1048576)")
+        ->type_name("BYTES");
     verify->add_option("--header", given.headers, "A header of the delivery; may be repeated")
         ->type_name("'Name: value'")
         ->allow_extra_args(false);
@@ -106,10 +133,9 @@ void add_filter_options(CLI::App& verify, options& given) {
         ->type_name("FILE")
         ->needs(verify.get_option("--events"));
     verify.add_flag("--no-dedupe", given.no_dedupe, "Accept an event as often as it comes")->needs(ndjson);
-    verify.add_option("--dedupe-capacity", given.filter.dedupe_capacity, "How many events to remember")
+    add_number(verify, "--dedupe-capacity", given.dedupe_capacity, {1, 67'108'864},
+               "How many events to remember (default: 65536)")
         ->type_name("N")
-        ->check(CLI::Range(1, 67'108'864))
-        ->capture_default_str()
         ->needs(ndjson)
         ->excludes(verify.get_option("--no-dedupe"));
 }
@@ -118,9 +144,8 @@ CLI::App* add_sign(CLI::App& app, options& given) {
     CLI::App* const sign = app.add_subcommand("sign", "Print the X-Puck-Signature that Puck would send for a body");
     sign->footer(sign_examples);
     add_secret_options(*sign, given);
-    sign->add_option("--timestamp", given.timestamp, "Sign as of this time (default: now)")
-        ->type_name("UNIX")
-        ->check(CLI::Range(std::int64_t{0}, std::int64_t{999'999'999'999}));
+    add_number(*sign, "--timestamp", given.timestamp, {0, 999'999'999'999}, "Sign as of this time (default: now)")
+        ->type_name("UNIX");
     sign->add_option("--body", given.body, "The body; - is standard input")->type_name("FILE")->capture_default_str();
     return sign;
 }
@@ -137,9 +162,9 @@ std::vector<puck::header> parse_headers(const std::vector<std::string>& lines) {
     return headers;
 }
 
-int verify_one(const options& given, puck::verifier verifier) {
+int verify_one(const options& given, puck::verifier verifier, std::size_t max_body) {
     const auto headers = parse_headers(given.headers);
-    const std::string body = cli::file(given.body, cli::file::mode::read).read_all(given.limits.max_body + 1);
+    const std::string body = cli::file(given.body, cli::file::mode::read).read_all(max_body + 1);
     const std::int64_t now = given.filter.at.value_or(puck::unix_now());
 
     const puck::receiver receiver(std::move(verifier), puck::lru_dedupe::make({.capacity = 1}).value());
@@ -159,11 +184,16 @@ int verify_one(const options& given, puck::verifier verifier) {
 }
 
 int verify(options& given) {
+    puck::verifier_settings limits;
+    limits.tolerance = given.tolerance.value_or(limits.tolerance);
+    limits.max_body = given.max_body.value_or(limits.max_body);
     auto secrets = cli::read_secrets(given.secret_files, given.secret_variables);
-    auto verifier = puck::verifier::make(std::move(secrets), given.limits).value();
-    if (!given.ndjson) return verify_one(given, std::move(verifier));
+    auto verifier = puck::verifier::make(std::move(secrets), limits).value();
+    if (!given.ndjson) return verify_one(given, std::move(verifier), limits.max_body);
+
     given.filter.dedupe = !given.no_dedupe;
-    return cli::run_filter(given.filter, std::move(verifier), given.limits.max_body);
+    given.filter.dedupe_capacity = given.dedupe_capacity.value_or(given.filter.dedupe_capacity);
+    return cli::run_filter(given.filter, std::move(verifier), limits.max_body);
 }
 
 int sign(const options& given) {
@@ -179,17 +209,26 @@ int sign(const options& given) {
 int run(int argc, char** argv) {
     options given;
     CLI::App app(about, "puck-webhooks");
-    app.require_subcommand(1);
+    app.footer(first_steps);
+    app.require_subcommand(0, 1);
     app.set_version_flag("--version", "puck-webhooks " + std::string(puck::version));
     CLI::App* const verify_command = add_verify(app, given);
     add_filter_options(*verify_command, given);
-    add_sign(app, given);
+    CLI::App* const sign_command = add_sign(app, given);
     try {
         app.parse(argc, argv);
+    } catch (const CLI::ExtrasError&) {
+        // What was typed is not repeated: it may be a secret.
+        throw cli::usage_error(
+            "there is an argument that is not known; see --help. A secret is never an argument: use --secret-file or "
+            "--secret-env.");
     } catch (const CLI::ParseError& asked) {
         return app.exit(asked) == 0 ? 0 : usage_exit;
     }
-    return verify_command->parsed() ? verify(given) : sign(given);
+    if (verify_command->parsed()) return verify(given);
+    if (sign_command->parsed()) return sign(given);
+    std::fputs(app.help().c_str(), stderr);
+    return usage_exit;
 }
 
 int fail(int code, const char* what) {

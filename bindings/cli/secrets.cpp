@@ -10,6 +10,8 @@ namespace cli {
 namespace {
 
 constexpr std::size_t max_file = 1'048'576;
+constexpr const char* how_to_name_one =
+    " Name a file with --secret-file, a variable with --secret-env, or set PUCK_WEBHOOK_SECRETS.";
 constexpr std::string_view white_space = " \t\n\v\f\r";
 
 /// Text that holds secrets, and is overwritten when it goes.
@@ -47,10 +49,12 @@ void add_file(std::vector<puck::secret>& ring, const std::string& path) {
 
 void add_variable(std::vector<puck::secret>& ring, const std::string& name) {
     const char* const value = std::getenv(name.c_str());
-    if (value == nullptr) throw usage_error("the environment variable " + name + " is not set");
+    if (value == nullptr) throw usage_error("The environment variable " + name + " is not set.");
     std::string_view rest = value;
     for (std::size_t number = 1;; ++number) {
         rest.remove_prefix(std::min(rest.find_first_not_of(white_space), rest.size()));
+        if (rest.empty() && number == 1)
+            throw usage_error("The environment variable " + name + " holds no secret." + how_to_name_one);
         if (rest.empty()) return;
         const std::string_view word = rest.substr(0, rest.find_first_of(white_space));
         rest.remove_prefix(word.size());
@@ -68,10 +72,7 @@ puck::secret_ring read_secrets(const std::vector<std::string>& files, const std:
     if (by_default && std::getenv("PUCK_WEBHOOK_SECRETS") != nullptr) add_variable(secrets, "PUCK_WEBHOOK_SECRETS");
 
     auto ring = puck::secret_ring::make(std::move(secrets));
-    if (!ring)
-        throw usage_error(
-            std::string(ring.error().detail()) +
-            " Name a file with --secret-file, a variable with --secret-env, or set PUCK_WEBHOOK_SECRETS.");
+    if (!ring) throw usage_error(std::string(ring.error().detail()) + how_to_name_one);
     return std::move(*ring);
 }
 
