@@ -1,0 +1,278 @@
+#include <puck/lru_dedupe.hpp>
+
+#include "support/stores.hpp"
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <thread>
+#include <vector>
+
+using puck::claimed;
+using puck::reason;
+using puck::uuid;
+using support::fake_clock;
+using support::lru;
+
+namespace {
+
+uuid id(std::uint64_t number, std::uint64_t high = 1) {
+    uuid made;
+    std::memcpy(made.bytes.data(), &high, 8);
+    std::memcpy(made.bytes.data() + 8, &number, 8);
+    return made;
+}
+
+reason why_not(const puck::result<claimed>& claim) { return claim ? reason::ok : claim.error().why(); }
+
+reason refused(puck::lru_dedupe_settings settings) {
+    const auto made = puck::lru_dedupe::make(settings);
+    return made ? reason::ok : made.error().why();
+}
+
+void handle(puck::lru_dedupe& store, const uuid& event_id) {
+    auto claim = store.claim(event_id);
+    REQUIRE(claim);
+    REQUIRE(store.commit(*claim) == reason::ok);
+}
+
+}  // namespace
+
+TEST_CASE("settings out of their bounds are refused") {
+    constexpr auto huge = std::numeric_limits<std::int64_t>::max();
+    constexpr auto least = std::numeric_limits<std::int64_t>::min();
+    CHECK(refused({}) == reason::ok);
+    CHECK(refused({.capacity = 1, .ttl = 600, .lease = 1}) == reason::ok);
+    CHECK(refused({.ttl = 2'592'000, .lease = 3'600}) == reason::ok);
+    CHECK(refused({.ttl = 600, .lease = 599}) == reason::ok);
+    for (const std::size_t capacity : {std::size_t{0}, (std::size_t{1} << 26) + 1, SIZE_MAX})
+        CHECK(refused({.capacity = capacity}) == reason::invalid_argument);
+    for (const std::int64_t ttl : {std::int64_t{0}, std::int64_t{599}, std::int64_t{2'592'001}, huge, least})
+        CHECK(refused({.ttl = ttl}) == reason::invalid_argument);
+    for (const std::int64_t lease : {std::int64_t{0}, std::int64_t{-1}, std::int64_t{3'601}, huge, least})
+        CHECK(refused({.lease = lease}) == reason::invalid_argument);
+    CHECK(refused({.ttl = 600, .lease = 600}) == reason::invalid_argument);
+    CHECK(refused({.clock = nullptr}) == reason::invalid_argument);
+}
+
+TEST_CASE("an event is claimed, committed, and then a duplicate until its ttl is over") {
+    const auto store = lru({.ttl = 600});
+    const auto claim = store->claim(id(1));
+    REQUIRE(claim);
+    CHECK(claim->event_id == id(1));
+    CHECK(why_not(store->claim(id(1))) == reason::in_progress);
+    CHECK_FALSE(store->seen(id(1)));
+    CHECK(store->commit(*claim) == reason::ok);
+    CHECK(store->seen(id(1)));
+    CHECK(why_not(store->claim(id(1))) == reason::duplicate);
+    fake_clock::advance(599.9);
+    CHECK(why_not(store->claim(id(1))) == reason::duplicate);
+    CHECK(store->seen(id(1)));
+    fake_clock::advance(0.1);
+    CHECK_FALSE(store->seen(id(1)));
+    CHECK(why_not(store->claim(id(1))) == reason::ok);
+}
+
+TEST_CASE("a duplicate does not prolong the ttl") {
+    const auto store = lru({.ttl = 600});
+    handle(*store, id(1));
+    fake_clock::advance(400);
+    CHECK(why_not(store->claim(id(1))) == reason::duplicate);
+    fake_clock::advance(200);
+    CHECK(why_not(store->claim(id(1))) == reason::ok);
+}
+
+TEST_CASE("a released event is welcome again") {
+    const auto store = lru();
+    const auto first = store->claim(id(1)).value();
+    CHECK(store->release(first) == reason::ok);
+    CHECK_FALSE(store->seen(id(1)));
+    const auto second = store->claim(id(1)).value();
+    CHECK(second.token != first.token);
+    CHECK(store->commit(second) == reason::ok);
+}
+
+TEST_CASE("a claim is settled once") {
+    const auto store = lru();
+    const auto claim = store->claim(id(1)).value();
+    CHECK(store->commit({id(1), claim.token + 1}) == reason::claim_lost);
+    CHECK(store->commit({id(2), claim.token}) == reason::claim_lost);
+    CHECK(store->release({id(1), 0}) == reason::claim_lost);
+    CHECK(why_not(store->claim(id(1))) == reason::in_progress);
+
+    CHECK(store->commit(claim) == reason::ok);
+    CHECK(store->commit(claim) == reason::claim_lost);
+    CHECK(store->release(claim) == reason::claim_lost);
+    CHECK(store->commit({id(1), 0}) == reason::claim_lost);
+    CHECK(store->release({id(1), 0}) == reason::claim_lost);
+    CHECK(store->seen(id(1)));
+
+    const auto other = store->claim(id(2)).value();
+    CHECK(store->release(other) == reason::ok);
+    CHECK(store->release(other) == reason::claim_lost);
+    CHECK(store->commit(other) == reason::claim_lost);
+    CHECK(why_not(store->claim(id(2))) == reason::ok);
+}
+
+TEST_CASE("when its lease is over an event passes to the next worker") {
+    const auto store = lru({.lease = 60});
+    const auto slow = store->claim(id(1)).value();
+    fake_clock::advance(59.9);
+    CHECK(why_not(store->claim(id(1))) == reason::in_progress);
+    fake_clock::advance(0.1);
+    const auto next = store->claim(id(1)).value();
+    CHECK(store->commit(slow) == reason::claim_lost);
+    CHECK(store->release(slow) == reason::claim_lost);
+    CHECK(why_not(store->claim(id(1))) == reason::in_progress);
+    CHECK(store->commit(next) == reason::ok);
+    CHECK(store->stats().expired_leases == 1);
+}
+
+TEST_CASE("a late worker whose event nobody took may still commit") {
+    const auto store = lru({.lease = 60});
+    const auto claim = store->claim(id(1)).value();
+    fake_clock::advance(1000);
+    CHECK(store->commit(claim) == reason::ok);
+    CHECK(store->seen(id(1)));
+}
+
+TEST_CASE("the ttl begins with the commit") {
+    const auto store = lru({.ttl = 600, .lease = 60});
+    const auto claim = store->claim(id(1)).value();
+    fake_clock::advance(50);
+    CHECK(store->commit(claim) == reason::ok);
+    fake_clock::advance(599);
+    CHECK(store->seen(id(1)));
+}
+
+TEST_CASE("when it is full, the least recently used done event makes room") {
+    const auto store = lru({.capacity = 3});
+    for (const std::uint64_t each : {1U, 2U, 3U}) handle(*store, id(each));
+    CHECK(why_not(store->claim(id(1))) == reason::duplicate);  // used again: now 2 is the oldest
+    handle(*store, id(4));
+    CHECK(store->seen(id(1)));
+    CHECK_FALSE(store->seen(id(2)));
+    CHECK(store->seen(id(3)));
+    CHECK(store->seen(id(4)));
+    CHECK(store->stats().early_evictions == 1);
+}
+
+TEST_CASE("an event whose ttl is over makes room without being counted as evicted early") {
+    const auto store = lru({.capacity = 1, .ttl = 600});
+    handle(*store, id(1));
+    fake_clock::advance(600);
+    handle(*store, id(2));
+    CHECK(store->stats().early_evictions == 0);
+}
+
+TEST_CASE("events in progress are never evicted") {
+    const auto store = lru({.capacity = 2, .lease = 60});
+    const auto first = store->claim(id(1)).value();
+    const auto second = store->claim(id(2)).value();
+    CHECK(why_not(store->claim(id(3))) == reason::store_full);
+    CHECK(store->commit(first) == reason::ok);
+    const auto third = store->claim(id(3)).value();  // in the place of the first
+    CHECK_FALSE(store->seen(id(1)));
+    CHECK(why_not(store->claim(id(4))) == reason::store_full);
+    CHECK(store->release(second) == reason::ok);
+    CHECK(why_not(store->claim(id(4))) == reason::ok);
+    CHECK(store->commit(third) == reason::ok);
+}
+
+TEST_CASE("a worker that never comes back holds a full store no longer than its lease") {
+    const auto store = lru({.capacity = 1, .lease = 60});
+    const auto lost = store->claim(id(1)).value();
+    fake_clock::advance(59);
+    CHECK(why_not(store->claim(id(2))) == reason::store_full);
+    fake_clock::advance(1);
+    const auto next = store->claim(id(2)).value();
+    CHECK(store->commit(lost) == reason::claim_lost);
+    CHECK(store->commit(next) == reason::ok);
+    CHECK(store->stats().expired_leases == 1);
+}
+
+TEST_CASE("the counters tell what happened") {
+    const auto store = lru({.capacity = 2});
+    handle(*store, id(1));
+    (void)store->claim(id(1));
+    const auto held = store->claim(id(2)).value();
+    (void)store->claim(id(2));
+    (void)store->claim(id(2));
+    const auto stats = store->stats();
+    CHECK(stats.claims == 2);
+    CHECK(stats.duplicates == 1);
+    CHECK(stats.contended == 2);
+    CHECK(stats.early_evictions == 0);
+    CHECK(stats.expired_leases == 0);
+    CHECK(stats.done == 1);
+    CHECK(stats.in_progress == 1);
+    CHECK(store->release(held) == reason::ok);
+    CHECK(store->stats().in_progress == 0);
+}
+
+TEST_CASE("ids that share half of their bytes are kept apart") {
+    const auto store = lru({.capacity = 200'000});
+    for (std::uint64_t i = 0; i < 100'000; ++i) {
+        handle(*store, id(i, 42));
+        handle(*store, id(42, i + 1'000'000));
+    }
+    CHECK(store->stats().claims == 200'000);
+    CHECK(store->stats().early_evictions == 0);
+    for (std::uint64_t i = 0; i < 100'000; ++i) {
+        CHECK(store->seen(id(i, 42)));
+        CHECK(store->seen(id(42, i + 1'000'000)));
+    }
+}
+
+TEST_CASE("of 16 threads that claim one id, one wins") {
+    const auto store = lru();
+    for (std::uint64_t round = 0; round < 200; ++round) {
+        std::atomic<int> winners{0}, held{0};
+        std::atomic<bool> go{false};
+        std::vector<std::thread> threads;
+        for (int i = 0; i < 16; ++i)
+            threads.emplace_back([&] {
+                while (!go) std::this_thread::yield();
+                const auto claim = store->claim(id(round));
+                if (claim) ++winners;
+                if (why_not(claim) == reason::in_progress) ++held;
+            });
+        go = true;
+        for (auto& thread : threads) thread.join();
+        CHECK(winners == 1);
+        CHECK(held == 15);
+    }
+}
+
+TEST_CASE("threads that claim, commit and release at random handle each event once") {
+    constexpr std::uint64_t events = 500;
+    const auto store = lru({.capacity = events});
+    std::array<std::atomic<int>, events> handled{};
+    std::vector<std::thread> threads;
+    for (unsigned seed = 0; seed < 8; ++seed)
+        threads.emplace_back([&, seed] {
+            std::uint32_t random = seed * 2654435761U + 1;
+            for (int i = 0; i < 5'000; ++i) {
+                random = random * 1664525U + 1013904223U;
+                const std::uint64_t event = (random >> 8) % events;
+                const auto claim = store->claim(id(event));
+                if (!claim) continue;
+                if (random >> 31 != 0) {
+                    ++handled[event];
+                    CHECK(store->commit(*claim) == reason::ok);
+                } else {
+                    CHECK(store->release(*claim) == reason::ok);
+                }
+            }
+        });
+    for (auto& thread : threads) thread.join();
+    for (const auto& count : handled) CHECK(count <= 1);
+    const auto stats = store->stats();
+    CHECK(stats.in_progress == 0);
+    CHECK(stats.early_evictions == 0);
+}

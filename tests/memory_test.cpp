@@ -1,0 +1,180 @@
+// What the library does with memory: no byte read past an end, nothing allocated on the hot path, no trace left in
+// OpenSSL's error queue, and every allocation may fail.
+#include "support/deliveries.hpp"
+#include "support/guard_page.hpp"
+#include "support/stores.hpp"
+
+#include <puck/webhooks.hpp>
+
+#include <doctest/doctest.h>
+
+#include <openssl/err.h>
+#include <atomic>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <string>
+#include <thread>
+#include <vector>
+
+using puck::reason;
+using support::envelope;
+using support::now;
+
+namespace {
+
+thread_local std::size_t allocations = 0;
+thread_local std::size_t allowed_allocations = static_cast<std::size_t>(-1);
+
+void* allocate(std::size_t size) noexcept {
+    if (allowed_allocations == 0) return nullptr;
+    --allowed_allocations;
+    ++allocations;
+    return std::malloc(size != 0 ? size : 1);
+}
+
+void* allocate_or_throw(std::size_t size) {
+    void* const got = allocate(size);
+    if (got == nullptr) throw std::bad_alloc();
+    return got;
+}
+
+template <class Function>
+std::size_t allocations_of(Function function) {
+    const std::size_t before = allocations;
+    function();
+    return allocations - before;
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) { return allocate_or_throw(size); }
+void* operator new[](std::size_t size) { return allocate_or_throw(size); }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
+void operator delete(void* gone) noexcept { std::free(gone); }
+void operator delete[](void* gone) noexcept { std::free(gone); }
+void operator delete(void* gone, std::size_t) noexcept { std::free(gone); }
+void operator delete[](void* gone, std::size_t) noexcept { std::free(gone); }
+
+TEST_CASE("verify allocates nothing, and receive only the event's bytes") {
+    const std::string body = envelope();
+    const std::string signature = support::sign(body);
+    const std::vector<puck::header> headers{{"X-Puck-Signature", signature}};
+    const auto verifier = support::verifier();
+    const puck::receiver receiver(support::verifier(), support::lru({.capacity = 4}));
+
+    const auto verify = [&] { CHECK(verifier.verify(body, signature, now)); };
+    const auto receive = [&] {
+        auto delivery = receiver.receive({headers, body, now});
+        CHECK(delivery);
+        CHECK(delivery->release() == reason::ok);
+    };
+    verify();
+    receive();  // the thread's working memory is there from now on
+    const std::size_t by_check = allocations_of([] { CHECK(true); });
+    CHECK(allocations_of(verify) == by_check);
+    CHECK(allocations_of(receive) == 3 * by_check + 1 - by_check);
+}
+
+TEST_CASE("a receiver out of memory says so, accepts nothing, and recovers") {
+    const std::string body = envelope(support::event_id, "{\"v\":\"" + std::string(10'000, 'x') + "\"}");
+    const std::string signature = support::sign(body);
+    const std::vector<puck::header> headers{{"X-Puck-Signature", signature}};
+    const std::shared_ptr<puck::lru_dedupe> store = support::lru();
+    const puck::receiver receiver(support::verifier(), store);
+
+    std::size_t failures = 0;
+    std::thread([&] {  // a thread of its own has no working memory yet
+        for (bool done = false; !done;) {
+            allowed_allocations = failures;
+            auto judged = receiver.receive({headers, body, now});
+            allowed_allocations = static_cast<std::size_t>(-1);
+            done = judged.has_value();
+            if (done) {
+                CHECK(judged->commit() == reason::ok);
+            } else {
+                ++failures;
+                CHECK(judged.error().why() == reason::out_of_memory);
+                CHECK(store->stats().in_progress == 0);
+            }
+        }
+    })
+        .join();
+    CHECK(failures >= 3);
+}
+
+TEST_CASE("what cannot be built for want of memory says so") {
+    const auto fails_until_it_works = [](auto build) {
+        std::size_t failures = 0;
+        for (;; ++failures) {
+            allowed_allocations = failures;
+            const auto built = build();
+            const bool has_value = built.has_value();
+            const reason why = has_value ? reason::ok : built.error().why();
+            allowed_allocations = static_cast<std::size_t>(-1);
+            if (has_value) break;
+            CHECK(why == reason::out_of_memory);
+        }
+        CHECK(failures > 0);
+    };
+    fails_until_it_works([] { return puck::secret_ring::make({support::secret, support::old_secret}); });
+    fails_until_it_works([] { return puck::lru_dedupe::make({.capacity = 16}); });
+    const auto ring = support::ring();
+    fails_until_it_works([&] { return puck::sign(ring, "body", now); });
+}
+
+TEST_CASE("nothing is read past the end of a body or a header") {
+    const auto verifier = support::verifier();
+    for (const std::string& body : {envelope(), envelope() + "\n", std::string("{"), std::string("\""),
+                                    std::string("\"\\"), std::string("{\"a\":tru"), std::string("{\"a\":1"),
+                                    std::string("{\"a\":-"), std::string("{\"\\u00"), std::string("\xf0\x9f")}) {
+        const support::guarded guarded_body(body);
+        const support::guarded guarded_signature(support::sign(body));
+        CHECK(verifier.verify(guarded_body.view(), guarded_signature.view(), now));
+        const auto parsed = puck::dangerously_parse_envelope(guarded_body.view());
+        CHECK(parsed.has_value() == (body.size() > 100));
+    }
+    for (const char* header : {"", "t", "t=", "t=1", "t=1,", "t=1,v1", "t=1,v1=", "t=1,v1=a"})
+        CHECK_FALSE(verifier.verify("", support::guarded(header).view(), now));
+    for (const char* text : {"", "0", "018f2e3a-1c47-7a12-b321-aabbccddeef"})
+        CHECK_FALSE(puck::uuid::parse(support::guarded(text).view()));
+    for (const char* text : {"", "2", "2026-05-03T14:22:01", "2026-05-03T14:22:01.", "2026-05-03T14:22:01+"})
+        CHECK_FALSE(puck::date_time::parse(support::guarded(text).view()));
+}
+
+TEST_CASE("OpenSSL's error queue is afterwards as it was before") {
+    ERR_clear_error();
+    ERR_raise(ERR_LIB_USER, 42);
+    const unsigned long mine = ERR_peek_last_error();
+    {
+        const auto verifier = support::verifier();
+        CHECK(verifier.verify("body", support::sign("body"), now));
+        CHECK_FALSE(verifier.verify("body", support::sign("other"), now));
+        CHECK_FALSE(verifier.verify("body", "", now));
+    }
+    CHECK(ERR_get_error() == mine);
+    CHECK(ERR_get_error() == 0);
+}
+
+TEST_CASE("any number of threads may use one verifier and one receiver") {
+    const std::string body = envelope();
+    const std::string signature = support::sign(body, now, {support::old_secret});
+    const std::vector<puck::header> headers{{"X-Puck-Signature", signature}};
+    const auto verifier = support::verifier({support::secret, support::old_secret});
+    const puck::receiver receiver(support::verifier({support::secret, support::old_secret}), support::lru());
+    std::atomic<int> verified{0}, handled{0}, refused{0};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 80; ++i)  // more than there are places for contexts
+        threads.emplace_back([&] {
+            for (int round = 0; round < 50; ++round) {
+                verified += verifier.verify(body, signature, now).has_value() ? 1 : 0;
+                refused += verifier.verify("forged", signature, now).has_value() ? 0 : 1;
+                if (auto delivery = receiver.receive({headers, body, now})) handled += delivery->commit() == reason::ok;
+            }
+        });
+    for (auto& thread : threads) thread.join();
+    CHECK(verified == 80 * 50);
+    CHECK(refused == 80 * 50);
+    CHECK(handled == 1);
+}

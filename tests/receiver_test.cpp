@@ -1,0 +1,267 @@
+#include <puck/receiver.hpp>
+
+#include "support/deliveries.hpp"
+#include "support/stores.hpp"
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+using puck::reason;
+using puck::receiver;
+using support::envelope;
+using support::owned_request;
+using support::scripted_store;
+
+namespace {
+
+template <class Judged>
+reason why_not(const Judged& judged) {
+    return judged ? reason::ok : judged.error().why();
+}
+
+/// A receiver with a store that the test can look into.
+struct fixture {
+    std::shared_ptr<scripted_store> store = std::make_shared<scripted_store>();
+    receiver with_script{support::verifier(), store};
+};
+
+struct lru_fixture {
+    std::shared_ptr<puck::lru_dedupe> store = support::lru();
+    receiver with_lru{support::verifier(), store};
+};
+
+}  // namespace
+
+TEST_CASE("a delivery cannot be copied or made by anybody else") {
+    static_assert(!std::is_copy_constructible_v<puck::delivery>);
+    static_assert(!std::is_default_constructible_v<puck::delivery>);
+    static_assert(std::is_nothrow_move_constructible_v<puck::delivery>);
+}
+
+TEST_CASE_FIXTURE(lru_fixture,
+                  "a genuine delivery is handed out once it is claimed, and is a duplicate once committed") {
+    const owned_request request(envelope());
+    auto delivery = with_lru.receive(request);
+    REQUIRE(delivery);
+    CHECK(delivery->event().event_id() == support::event_id);
+    CHECK(delivery->authenticity().timestamp == support::now);
+    CHECK(delivery->authenticity().secret_index == 0);
+
+    const auto meanwhile = with_lru.receive(request);
+    CHECK(why_not(meanwhile) == reason::in_progress);
+    CHECK(meanwhile.error().http_status() == 503);
+
+    CHECK(delivery->commit() == reason::ok);
+    const auto again = with_lru.receive(request);
+    REQUIRE(why_not(again) == reason::duplicate);
+    CHECK(again.error().http_status() == 200);
+    REQUIRE(again.error().event);
+    CHECK(again.error().event->event_id() == support::event_id);
+    REQUIRE(again.error().authenticity);
+}
+
+TEST_CASE_FIXTURE(lru_fixture, "a delivery that is dropped is released") {
+    const owned_request request(envelope());
+    { const auto forgotten = with_lru.receive(request); }
+    CHECK(store->stats().in_progress == 0);
+    try {
+        const auto delivery = with_lru.receive(request);
+        REQUIRE(delivery);
+        throw std::runtime_error("the handler failed");
+    } catch (const std::runtime_error&) {}
+    CHECK(store->stats().in_progress == 0);
+    auto third = with_lru.receive(request);
+    REQUIRE(third);
+    CHECK(third->commit() == reason::ok);
+}
+
+TEST_CASE_FIXTURE(lru_fixture, "a delivery takes its claim along when it is moved") {
+    const owned_request request(envelope());
+    auto first = std::move(*with_lru.receive(request));
+    {
+        auto second = std::move(first);
+        CHECK(store->stats().in_progress == 1);
+        CHECK(first.commit() == reason::claim_lost);  // NOLINT: on purpose
+        CHECK(second.event().event_id() == support::event_id);
+        first = std::move(second);
+    }
+    CHECK(store->stats().in_progress == 1);
+
+    const std::string other_id = "018f2e3a-1c47-7a12-b321-000000000001";
+    const owned_request other(envelope(other_id));
+    first = std::move(*with_lru.receive(other));  // what it held before is released
+    CHECK(store->stats().in_progress == 1);
+    CHECK(first.event().event_id() == other_id);
+    CHECK(first.commit() == reason::ok);
+    CHECK(why_not(with_lru.receive(request)) == reason::ok);
+}
+
+TEST_CASE_FIXTURE(fixture, "a delivery is settled once") {
+    const owned_request request(envelope());
+    {
+        auto delivery = with_script.receive(request);
+        CHECK(delivery->commit() == reason::ok);
+        CHECK(delivery->commit() == reason::claim_lost);
+        CHECK(delivery->release() == reason::claim_lost);
+    }
+    CHECK(store->commits == 1);
+    CHECK(store->releases == 0);
+    {
+        auto delivery = with_script.receive(request);
+        CHECK(delivery->release() == reason::ok);
+        CHECK(delivery->commit() == reason::claim_lost);
+    }
+    CHECK(store->commits == 1);
+    CHECK(store->releases == 1);
+}
+
+TEST_CASE_FIXTURE(fixture, "a commit that the store did not take may be tried again, and is released otherwise") {
+    const owned_request request(envelope());
+    store->on_commit = [] { return reason::store_unavailable; };
+    {
+        auto delivery = with_script.receive(request);
+        CHECK(delivery->commit() == reason::store_unavailable);
+        CHECK(delivery->commit() == reason::store_unavailable);
+    }
+    CHECK(store->commits == 2);
+    CHECK(store->releases == 1);
+}
+
+TEST_CASE_FIXTURE(fixture, "a store that throws is a store that is not available") {
+    const owned_request request(envelope());
+    store->on_commit = []() -> reason { throw std::runtime_error("down"); };
+    store->on_release = []() -> reason { throw 7; };
+    {
+        auto delivery = with_script.receive(request);
+        REQUIRE(delivery);
+        CHECK(delivery->commit() == reason::store_unavailable);
+        CHECK(delivery->release() == reason::store_unavailable);
+    }
+    store->on_claim = [](const puck::uuid&) -> puck::result<puck::claimed> { throw std::runtime_error("down"); };
+    CHECK(why_not(with_script.receive(request)) == reason::store_unavailable);
+}
+
+TEST_CASE_FIXTURE(fixture, "what the store answers is what Puck is told") {
+    const owned_request request(envelope());
+    for (const reason why : {reason::duplicate, reason::in_progress, reason::store_full, reason::store_unavailable}) {
+        store->on_claim = [=](const puck::uuid&) -> puck::result<puck::claimed> {
+            return puck::unexpected{puck::error(why)};
+        };
+        const auto judged = with_script.receive(request);
+        CHECK(why_not(judged) == why);
+        CHECK(judged.error().http_status() == puck::http_status(why));
+        CHECK(judged.error().event);
+    }
+    store->on_claim = [](const puck::uuid&) -> puck::result<puck::claimed> {
+        return puck::unexpected{puck::error(reason::ok)};
+    };
+    CHECK(why_not(with_script.receive(request)) == reason::internal);
+}
+
+TEST_CASE_FIXTURE(fixture, "the key of the store is the id that was signed") {
+    owned_request request(envelope("018F2E3A-1C47-7A12-B321-AABBCCDDEEFF"));
+    puck::uuid asked{};
+    store->on_claim = [&](const puck::uuid& id) {
+        asked = id;
+        return puck::claimed{id, 1};
+    };
+    REQUIRE(with_script.receive(request));
+    CHECK(asked == puck::uuid::parse(support::event_id));
+}
+
+TEST_CASE_FIXTURE(fixture, "nothing but a genuine, fresh, well-formed delivery reaches the store") {
+    owned_request good(envelope());
+    const auto judge = [&](std::string_view body, std::vector<puck::header> headers, std::int64_t at = support::now) {
+        return why_not(with_script.receive({headers, body, at}));
+    };
+    const std::string& signature = good.signature;
+    const std::string broken = "{";
+    const std::string broken_signature = support::sign(broken);
+    const std::string huge(1'048'577, ' ');
+
+    CHECK(judge(huge, {}) == reason::payload_too_large);
+    CHECK(judge(good.body, {}) == reason::missing_signature);
+    CHECK(judge(good.body, {{"X-Puck-Signature", ""}}) == reason::missing_signature);
+    CHECK(judge(good.body, {{"X-Puck-Signature", "t=1"}}) == reason::unsupported_scheme);
+    CHECK(judge(good.body, {{"X-Puck-Signature", signature}, {"x-puck-signature", signature}}) ==
+          reason::malformed_signature);
+    CHECK(judge(good.body, {{"X-Puck-Signature", signature}, {"X-PUCK-SIGNATURE", ""}}) == reason::malformed_signature);
+    CHECK(judge(good.body + " ", {{"X-Puck-Signature", signature}}) == reason::signature_mismatch);
+    CHECK(judge(good.body, {{"X-Puck-Signature", signature}}, support::now + 301) == reason::timestamp_too_old);
+    CHECK(judge(good.body, {{"X-Puck-Signature", signature}}, support::now - 301) == reason::timestamp_too_new);
+    CHECK(judge(broken, {{"X-Puck-Signature", broken_signature}}) == reason::invalid_json);
+    CHECK(judge(broken, {{"X-Puck-Signature", broken_signature}}, support::now + 301) == reason::timestamp_too_old);
+    CHECK(judge(broken, {{"X-Puck-Signature", signature}}) == reason::signature_mismatch);
+    CHECK(judge(good.body, {{"X-Puck-Signature", signature}, {"X-Puck-Event-Id", "x"}}) == reason::header_mismatch);
+    CHECK(store->claims == 0);
+
+    CHECK(judge(good.body, {{"x-pUCK-sIGNATURE", signature}}) == reason::ok);
+    CHECK(store->claims == 1);
+}
+
+TEST_CASE_FIXTURE(fixture, "a rejection tells what was known by then") {
+    owned_request request(envelope());
+    request.received_at = support::now + 301;
+    const auto stale = with_script.receive(request);
+    REQUIRE(why_not(stale) == reason::timestamp_too_old);
+    REQUIRE(stale.error().authenticity);
+    CHECK(stale.error().authenticity->timestamp == support::now);
+    CHECK_FALSE(stale.error().event);
+
+    request.received_at = support::now;
+    request.body += " ";
+    const auto forged = with_script.receive(request);
+    CHECK_FALSE(forged.error().authenticity);
+    CHECK_FALSE(forged.error().event);
+
+    const owned_request wrong_json("[]");
+    const auto parsed = with_script.receive(wrong_json);
+    CHECK(parsed.error().authenticity);
+    CHECK_FALSE(parsed.error().event);
+}
+
+TEST_CASE("unsigned headers count only where they say what the envelope says") {
+    const owned_request good(envelope());
+    const auto judge = [&](std::vector<puck::header> more) {
+        const receiver fresh(support::verifier(), support::lru());
+        more.push_back({"X-Puck-Signature", good.signature});
+        return why_not(fresh.receive({more, good.body, support::now}));
+    };
+    CHECK(judge({{"X-Puck-Event-Id", support::event_id}, {"X-Puck-Event-Type", "finding.discovered"}}) == reason::ok);
+    CHECK(judge({{"x-puck-event-id", "018F2E3A-1C47-7A12-B321-AABBCCDDEEFF"}}) == reason::ok);
+    CHECK(judge({{"X-Puck-Event-Id", " 018f2e3a-1c47-7a12-b321-aabbccddeeff\t"}}) == reason::ok);
+    CHECK(judge({{"X-Puck-Event-Id", support::event_id}, {"X-Puck-Event-Id", support::event_id}}) == reason::ok);
+    CHECK(judge({{"X-Puck-Delivery-Id", "a"}, {"X-Puck-Delivery-Id", "b"}, {"Content-Type", "x"}}) == reason::ok);
+    for (const char* bad :
+         {"", "018f2e3a-1c47-7a12-b321-aabbccddeef0", "not-a-uuid", "00000000-0000-0000-0000-000000000000"}) {
+        CHECK(judge({{"X-Puck-Event-Id", bad}}) == reason::header_mismatch);
+        CHECK(judge({{"X-Puck-Event-Id", support::event_id}, {"X-Puck-Event-Id", bad}}) == reason::header_mismatch);
+        CHECK(judge({{"X-Puck-Event-Id", bad}, {"X-Puck-Event-Id", support::event_id}}) == reason::header_mismatch);
+    }
+    for (const char* bad : {"", "Finding.discovered", "finding.discovered.x", "finding"})
+        CHECK(judge({{"X-Puck-Event-Type", bad}}) == reason::header_mismatch);
+}
+
+TEST_CASE("a receiver without a store judges nothing") {
+    const receiver storeless(support::verifier(), nullptr);
+    const owned_request request(envelope());
+    CHECK(why_not(storeless.receive(request)) == reason::invalid_argument);
+}
+
+TEST_CASE("a delivery keeps the store alive") {
+    const owned_request request(envelope());
+    auto store = std::make_shared<scripted_store>();
+    const std::weak_ptr<scripted_store> watched = store;
+    {
+        auto delivery = receiver(support::verifier(), std::move(store)).receive(request);
+        REQUIRE(delivery);
+        CHECK_FALSE(watched.expired());
+        CHECK(delivery->commit() == reason::ok);
+    }
+    CHECK(watched.expired());
+}

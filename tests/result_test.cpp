@@ -1,0 +1,52 @@
+#include <puck/result.hpp>
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <string>
+#include <type_traits>
+
+using puck::error;
+using puck::reason;
+using puck::result;
+using puck::unexpected;
+
+TEST_CASE("a result cannot be made without saying which it is") {
+    static_assert(!std::is_default_constructible_v<result<int>>);
+    static_assert(!std::is_convertible_v<result<int>, bool>);
+}
+
+TEST_CASE("a value") {
+    result<std::string> given = std::string("yes");
+    REQUIRE(given.has_value());
+    CHECK(static_cast<bool>(given));
+    CHECK(*given == "yes");
+    CHECK(given->size() == 3);
+    CHECK(given.value() == "yes");
+}
+
+TEST_CASE("an error") {
+    const result<std::string> given = unexpected{error(reason::store_full, "No room.")};
+    REQUIRE_FALSE(given.has_value());
+    CHECK(given.error().why() == reason::store_full);
+    CHECK(given.error().detail() == "No room.");
+}
+
+TEST_CASE("value() on an error throws its sentence") {
+    result<int> given = unexpected{error(reason::store_full, "No room.")};
+    try {
+        (void)given.value();
+        FAIL("no exception");
+    } catch (const puck::bad_result_access<error>& thrown) {
+        CHECK(std::string(thrown.what()) == "No room.");
+        CHECK(thrown.error().why() == reason::store_full);
+    }
+}
+
+TEST_CASE("a value that can only be moved is moved out") {
+    result<std::unique_ptr<int>> given = std::make_unique<int>(7);
+    const std::unique_ptr<int> taken = std::move(given).value();
+    CHECK(*taken == 7);
+    result<std::unique_ptr<int>> other = std::make_unique<int>(8);
+    CHECK(*std::unique_ptr<int>(*std::move(other)) == 8);
+}
