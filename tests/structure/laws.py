@@ -1,0 +1,158 @@
+"""The laws of the house: who may include what, and what the core never does. Run as laws.py CORE_LIBRARY."""
+
+import pathlib
+import re
+import subprocess
+import sys
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+NOUNS = sorted(path.stem for path in (ROOT / "include/puck").glob("*.hpp"))
+ROOMS = {
+    # Each noun may include these headers and no others; "std" headers are free.
+    "clock": set(),
+    "date_time": set(),
+    "dedupe": {"result", "uuid"},
+    "envelope": {"date_time", "result", "uuid", "verified"},
+    "error": {"reason"},
+    "lru_dedupe": {"clock", "dedupe", "result"},
+    "reason": set(),
+    "receiver": {"dedupe", "envelope", "result", "verified", "verifier"},
+    "result": {"error"},
+    "secret": {"result"},
+    "signature": {"result", "secret"},
+    "uuid": set(),
+    "verified": {"secret"},
+    "verifier": {"result", "secret", "verified"},
+    "version": set(),
+}
+# What the sources need beyond their own header.
+MORE_IN_SOURCE = {"verifier": {"signature"}}
+# Nouns that are a header only, and those that another's test covers.
+WITHOUT_SOURCE = {"clock", "dedupe", "error", "result", "version", "webhooks"}
+TESTED_WITH = {
+    "clock": "no test reads a clock",
+    "dedupe": "an interface: lru_dedupe_test",
+    "error": "reason_test",
+    "verified": "verifier_test",
+    "version": "a literal",
+    "webhooks": "an umbrella: receiver_test",
+}
+
+
+def includes(path: pathlib.Path) -> set[str]:
+    return set(re.findall(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', path.read_text(), re.MULTILINE))
+
+
+def rooms_of(path: pathlib.Path) -> set[str]:
+    return {name[5:-4] for name in includes(path) if name.startswith("puck/")}
+
+
+def code(path: pathlib.Path) -> str:
+    """A file without its comments and string literals."""
+    text = re.sub(r'"(\\.|[^"\\\n])*"', '""', path.read_text())
+    return re.sub(r"//[^\n]*|/\*.*?\*/", "", text, flags=re.DOTALL)
+
+
+def files(*folders: str) -> list[pathlib.Path]:
+    return [path for folder in folders for path in (ROOT / folder).rglob("*") if path.suffix in {".hpp", ".cpp", ".h"}]
+
+
+class Laws(unittest.TestCase):
+    def test_every_room_includes_only_those_it_may(self) -> None:
+        for noun in NOUNS:
+            if noun == "webhooks":
+                continue
+            with self.subTest(noun):
+                self.assertIn(noun, ROOMS, "a new noun needs a line in ROOMS")
+                self.assertLessEqual(rooms_of(ROOT / f"include/puck/{noun}.hpp"), ROOMS[noun])
+                source = ROOT / f"src/{noun}.cpp"
+                if source.exists():
+                    allowed = ROOMS[noun] | {noun} | MORE_IN_SOURCE.get(noun, set())
+                    self.assertLessEqual(rooms_of(source), allowed)
+
+    def test_signature_envelope_and_dedupe_do_not_know_one_another(self) -> None:
+        for noun in ("signature", "envelope", "dedupe"):
+            seen, waiting = set(), {noun}
+            while waiting:
+                room = waiting.pop()
+                seen.add(room)
+                waiting |= ROOMS[room] - seen
+            self.assertLessEqual(seen & {"signature", "envelope", "dedupe"}, {noun})
+
+    def test_only_receiver_joins_the_rooms(self) -> None:
+        for noun, rooms in ROOMS.items():
+            if noun != "receiver":
+                self.assertLessEqual(len(rooms & {"verifier", "envelope", "dedupe"}), 1, noun)
+
+    def test_the_umbrella_includes_every_noun_and_does_nothing_else(self) -> None:
+        umbrella = ROOT / "include/puck/webhooks.hpp"
+        self.assertEqual(rooms_of(umbrella) | {"webhooks"}, set(NOUNS))
+        for line in code(umbrella).splitlines():
+            self.assertTrue(not line.strip() or line.startswith("#"), line)
+
+    def test_each_foreign_land_has_one_file(self) -> None:
+        # The command reads its lines with simdjson too: a program beside the core, which no library user links.
+        for pattern, allowed in (
+            (r"openssl/", {"src/hmac.cpp"}),
+            (r"simdjson", {"src/envelope.cpp", "bindings/cli/recorded_delivery.cpp"}),
+        ):
+            found = {
+                str(path.relative_to(ROOT))
+                for path in files("include", "src", "bindings")
+                if any(re.match(pattern, name) for name in includes(path))
+            }
+            self.assertEqual(found, allowed)
+
+    def test_bindings_include_public_headers_only(self) -> None:
+        internal = {path.name for path in (ROOT / "src").glob("*.hpp")}
+        for path in files("bindings"):
+            for name in includes(path):
+                self.assertFalse(name in internal or "src/" in name, f"{path}: {name}")
+
+    def test_every_noun_has_a_header_a_source_and_a_test(self) -> None:
+        for noun in NOUNS:
+            with self.subTest(noun):
+                self.assertEqual((ROOT / f"src/{noun}.cpp").exists(), noun not in WITHOUT_SOURCE)
+                self.assertEqual((ROOT / f"tests/{noun}_test.cpp").exists(), noun not in TESTED_WITH)
+
+    def test_public_headers_stand_alone_and_are_short(self) -> None:
+        for path in files("include"):
+            self.assertIn("#pragma once", path.read_text(), path)
+            self.assertLessEqual(len(path.read_text().splitlines()), 150, path)
+
+    def test_the_core_reads_no_clock_and_no_environment_and_prints_nothing(self) -> None:
+        forbidden = (
+            r"_clock::now|\btime\s*\(|clock_gettime|gettimeofday|getenv|environ\b|"
+            r"\b(f|s|sn)?printf\b|std::(cout|cerr|clog)|\bputs\b|<iostream>|syslog|"
+            r"\babort\b|\bexit\b|\bassert\b|std::terminate|\bsleep"
+        )
+        for path in files("include", "src"):
+            found = re.search(forbidden, code(path))
+            if path.name == "clock.hpp":
+                self.assertIsNotNone(found, "clock.hpp is where callers get the time")
+                continue
+            self.assertIsNone(found, f"{path}: {found and found.group()}")
+
+    def test_the_core_library_calls_none_of_it_either(self) -> None:
+        undefined = subprocess.run(["nm", "-u", "-C", sys.argv[1]], check=True, capture_output=True, text=True).stdout
+        for name in ("getenv", "printf", "puts", "time", "clock_gettime", "abort", "exit", "std::cout", "std::cerr"):
+            self.assertIsNone(re.search(rf"\bU {re.escape(name)}(@|$)", undefined, re.MULTILINE), name)
+
+    def test_the_version_is_written_once(self) -> None:
+        version = re.search(r'version = "([^"]+)"', (ROOT / "include/puck/version.hpp").read_text())
+        assert version
+        for name in ("CMakeLists.txt", "README.md"):
+            self.assertNotIn(f'"{version.group(1)}"', (ROOT / name).read_text(), name)
+            self.assertNotIn(f"VERSION {version.group(1)}", (ROOT / name).read_text(), name)
+
+    def test_no_test_sleeps_or_reads_a_clock(self) -> None:
+        for path in [*files("tests"), *(ROOT / "tests").rglob("*.py")]:
+            if path == pathlib.Path(__file__).resolve():
+                continue
+            found = re.search(r"sleep|_clock::now|unix_now\(|steady_now\(|time\.time\(|datetime\.now", code(path))
+            self.assertIsNone(found, f"{path}: {found and found.group()}")
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=2)
