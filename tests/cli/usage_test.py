@@ -1,0 +1,112 @@
+"""How the tool is called, and what it says when it is called wrongly: exit 2, and words on stderr."""
+from __future__ import annotations
+
+
+from support import NOW, OK, SECRET, USAGE, CliTest, envelope, line, main, run, sign
+
+BODY = envelope()
+HEADER = f"X-Puck-Signature: {sign(SECRET, NOW, BODY)}"
+NOT_NUMBERS = ("", "abc", "1.5", "1e3", "0x10", "1_000", "NaN", "inf", "true", "300s", "1" + "0" * 30, "\u0663\u0660\u0660")
+
+
+class Help(CliTest):
+    def help(self, *command: str) -> str:
+        result = run(*command, "--help", secrets=())
+        self.assertEqual((result.code, result.stderr), (OK, b""))
+        return result.stdout.decode()
+
+    def test_help_explains_with_examples(self) -> None:
+        text = self.help()
+        for word in ("verify", "sign", "--ndjson", "--version", "puck-webhooks verify"):
+            self.assertIn(word, text)
+        self.assertIn("example", text.lower())
+
+    def test_every_option_is_explained(self) -> None:
+        secrets = ("--secret-file", "--secret-env", "PUCK_WEBHOOK_SECRETS", "--body")
+        verify = ("--tolerance", "--at", "--max-body", "--header", "--json", "--ndjson", "--events", "--rejects", "--no-dedupe",
+                  "--dedupe-capacity")
+        for command, words in {"verify": (*secrets, *verify), "sign": (*secrets, "--timestamp")}.items():
+            text = self.help() + self.help(command)
+            for word in words:
+                with self.subTest(command, word=word):
+                    self.assertIn(word, text)
+
+    def test_version(self) -> None:
+        result = run("--version", secrets=())
+        self.assertEqual((result.code, result.stderr), (OK, b""))
+        self.assertRegex(result.stdout.decode(), r"\Apuck-webhooks \d+\.\d+\.\d+\n\Z")
+
+
+class WrongUsage(CliTest):
+    def test_no_subcommand_shows_the_usage(self) -> None:
+        result = run()
+        self.check_usage_error(result)
+        self.assertIn("usage", result.words.lower())
+
+    def test_unknown_words_are_refused(self) -> None:
+        for args in (["check"], ["--verify"], ["verify", "--no-such-option"], ["verify", "-x"], ["sign", "--tolerance", "300"],
+                     ["verify", "a-stray-word"], ["sign", "a-stray-word"], ["VERIFY"]):
+            with self.subTest(args=args):
+                self.check_usage_error(run(*args, stdin=BODY))
+
+    def test_an_option_without_its_value_is_named(self) -> None:
+        commands = {"verify": ("--secret-file", "--secret-env", "--tolerance", "--at", "--max-body", "--header", "--body"),
+                    "verify --ndjson -": ("--rejects", "--dedupe-capacity"),
+                    "sign": ("--secret-file", "--secret-env", "--timestamp", "--body")}
+        for command, options in commands.items():
+            for option in options:
+                with self.subTest(command, option=option):
+                    self.check_usage_error(run(*command.split(), option, stdin=BODY), option)
+
+    def test_a_number_that_is_none_or_out_of_bounds_is_named_by_its_option(self) -> None:
+        bounds = {
+            ("verify", "--tolerance"): ("0", "-1", "86401"),
+            ("verify", "--max-body"): ("0", "-1", str((1 << 30) + 1)),
+            ("verify", "--at"): (),
+            ("verify", "--ndjson", "-", "--dedupe-capacity"): ("0", "-1", str((1 << 26) + 1)),
+            ("sign", "--timestamp"): ("-1", str(10**12)),
+        }
+        for command, out_of_bounds in bounds.items():
+            for value in (*out_of_bounds, *NOT_NUMBERS):
+                with self.subTest(option=command[-1], value=value):
+                    self.check_usage_error(run(*command, value, stdin=BODY), command[-1])
+
+    def test_a_leading_zero_never_means_octal(self) -> None:
+        result = run("sign", "--timestamp", "0010", stdin=BODY)
+        self.assertTrue(result.code == USAGE or result.stdout.startswith(b"t=10,"), result)
+
+    def test_the_bounds_themselves_are_fine(self) -> None:
+        for args in (["--tolerance", "1"], ["--tolerance", "86400"], ["--max-body", str(1 << 30)], ["--max-body", "1000"]):
+            with self.subTest(args=args):
+                self.assertEqual(self.check_verify("ok", BODY, HEADER, args=args)["reason"], "ok")
+        for capacity in ("1", "65536", "1000000"):
+            self.check_filter(["ok", "duplicate"], line(), line(), args=["--dedupe-capacity", capacity])
+
+    def test_a_header_without_a_colon(self) -> None:
+        for header in ("X-Puck-Signature", "", f"X-Puck-Signature t={NOW}"):
+            with self.subTest(header):
+                self.check_usage_error(run("verify", "--at", str(NOW), "--header", header, stdin=BODY), "--header")
+
+
+class Files(CliTest):
+    READERS = (["verify", "--at", str(NOW), "--header", HEADER, "--body"], ["verify", "--ndjson"],
+               ["sign", "--timestamp", "1", "--body"])
+
+    def test_a_file_that_is_not_there_is_named(self) -> None:
+        missing = self.folder / "not-there.json"
+        for args in self.READERS:
+            with self.subTest(args=args):
+                self.check_usage_error(run(*args, missing), missing.name)
+
+    def test_a_folder_is_not_a_body(self) -> None:
+        for args in self.READERS:
+            with self.subTest(args=args):
+                self.check_usage_error(run(*args, self.folder), self.folder.name)
+
+    def test_rejects_that_cannot_be_written_are_named(self) -> None:
+        target = self.folder / "no-such-folder" / "rejects.ndjson"
+        self.check_usage_error(run("verify", "--ndjson", "-", "--events", "--rejects", target, stdin=line()), "rejects.ndjson")
+
+
+if __name__ == "__main__":
+    main()
