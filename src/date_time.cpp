@@ -9,7 +9,7 @@ namespace {
 
 using detail::is_digit;
 
-constexpr std::int64_t minutes_per_day = 24 * 60;
+constexpr std::int64_t minutes_per_day = 1440;
 
 // Reads a date-time from left to right. After the first thing that is not as it should be, every further read fails
 // too, so that the grammar below needs one check at its end.
@@ -93,7 +93,7 @@ std::optional<date_time> date_time::parse(std::string_view text) noexcept {
     if (!date.ok()) return std::nullopt;
 
     const std::int64_t days = chr::sys_days{date}.time_since_epoch().count();
-    const std::int64_t minutes = days * minutes_per_day + hour * 60 + minute - offset;
+    const std::int64_t minutes = days * minutes_per_day + (hour * 60 + minute - offset);
     const std::int64_t minute_of_day = (minutes % minutes_per_day + minutes_per_day) % minutes_per_day;
     if (second == 60 && minute_of_day != minutes_per_day - 1) return std::nullopt;
     return date_time{minutes * 60 + second, nanoseconds};

@@ -1,6 +1,7 @@
 // Hexadecimal digits, as the signature header and UUIDs need them.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -9,13 +10,19 @@ namespace puck::detail {
 
 inline constexpr std::string_view hex_digits = "0123456789abcdef";
 
-/// The value of a hex digit of either case, or -1.
-constexpr int hex_value(char c) noexcept {
-    if (c >= '0' && c <= '9') return c - '0';
-    const char lower = static_cast<char>(c | 0x20);
-    if (lower >= 'a' && lower <= 'f') return lower - 'a' + 10;
-    return -1;
-}
+/// The value of each byte as a hex digit of either case, or -1.
+inline constexpr auto hex_values = [] {
+    std::array<std::int8_t, 256> values{};
+    values.fill(-1);
+    for (std::uint8_t i = 0; i < 16; ++i) {
+        const auto digit = static_cast<unsigned char>(hex_digits[i]);
+        values[digit] = static_cast<std::int8_t>(i);
+        if (i >= 10) values[digit - 0x20U] = static_cast<std::int8_t>(i);
+    }
+    return values;
+}();
+
+constexpr int hex_value(char c) noexcept { return hex_values[static_cast<unsigned char>(c)]; }
 
 /// Fills `bytes` from twice as many digits; false if one of them is none.
 constexpr bool read_hex(std::string_view digits, std::span<std::uint8_t> bytes) noexcept {

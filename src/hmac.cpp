@@ -14,10 +14,22 @@ namespace {
 /// Leaves OpenSSL's error queue as it was.
 class clean_error_queue {
 public:
-    clean_error_queue() noexcept { ERR_set_mark(); }
-    ~clean_error_queue() { ERR_pop_to_mark(); }
+    clean_error_queue() noexcept : had_errors_(ERR_set_mark() == 1) {}
     clean_error_queue(const clean_error_queue&) = delete;
     clean_error_queue& operator=(const clean_error_queue&) = delete;
+    ~clean_error_queue() {
+        if (had_errors_)
+            ERR_pop_to_mark();
+        else if (!all_went_well_)
+            ERR_clear_error();
+    }
+
+    /// Saves a look at a queue that is still empty.
+    void all_went_well() noexcept { all_went_well_ = true; }
+
+private:
+    bool had_errors_;
+    bool all_went_well_ = false;
 };
 
 template <auto Free>
@@ -40,7 +52,7 @@ std::size_t home_of_this_thread() noexcept {
 
 computed_mac::~computed_mac() { OPENSSL_cleanse(bytes_.data(), bytes_.size()); }
 
-bool computed_mac::equals(const bytes& candidate) const noexcept {
+bool computed_mac::equals(const mac_bytes& candidate) const noexcept {
     return CRYPTO_memcmp(bytes_.data(), candidate.data(), candidate.size()) == 0;
 }
 
@@ -64,12 +76,12 @@ std::unique_ptr<hmac_key> hmac_key::make(std::string_view key) {
 }
 
 hmac_key::~hmac_key() {
-    for (place& kept : pool_) EVP_MAC_CTX_free(kept.context.load(std::memory_order_acquire));
+    for (const place& kept : pool_) EVP_MAC_CTX_free(kept.context.load(std::memory_order_acquire));
     EVP_MAC_CTX_free(keyed_);
 }
 
 bool hmac_key::sign(std::initializer_list<std::string_view> parts, computed_mac& mac) const noexcept {
-    const clean_error_queue clean;
+    clean_error_queue clean;
     evp_mac_ctx_st* const context = borrow();
     if (context == nullptr) return false;
 
@@ -78,7 +90,9 @@ bool hmac_key::sign(std::initializer_list<std::string_view> parts, computed_mac&
     std::size_t written = 0;
     done = done && EVP_MAC_final(context, mac.bytes_.data(), &written, mac.bytes_.size()) == 1;
     give_back(context);
-    return done && written == mac.bytes_.size();
+    if (!done || written != mac.bytes_.size()) return false;
+    clean.all_went_well();
+    return true;
 }
 
 evp_mac_ctx_st* hmac_key::borrow() const noexcept {

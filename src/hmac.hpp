@@ -2,6 +2,7 @@
 #pragma once
 
 #include "puck/secret.hpp"
+#include "puck/signature.hpp"
 
 #include <array>
 #include <atomic>
@@ -17,22 +18,20 @@ namespace puck::detail {
 /// A MAC that this library computed. It would sign an attacker's body, so it is wiped when it goes.
 class computed_mac {
 public:
-    using bytes = std::array<std::uint8_t, 32>;
-
     computed_mac() noexcept = default;
     computed_mac(const computed_mac&) = delete;
     computed_mac& operator=(const computed_mac&) = delete;
     ~computed_mac();
 
     /// Compares in constant time.
-    [[nodiscard]] bool equals(const bytes& candidate) const noexcept;
+    [[nodiscard]] bool equals(const mac_bytes& candidate) const noexcept;
 
     /// The bytes themselves, for signing.
-    [[nodiscard]] const bytes& reveal() const noexcept { return bytes_; }
+    [[nodiscard]] const mac_bytes& reveal() const noexcept { return bytes_; }
 
 private:
     friend class hmac_key;
-    bytes bytes_;
+    mac_bytes bytes_;
 };
 
 /// HMAC-SHA256 under one key. The key is set up once; each computation borrows a context that is already keyed.

@@ -66,7 +66,8 @@ const char* skip_number(const char* at) noexcept {
         ++at;
     else if (at = skip_digits(at); at == nullptr)
         return nullptr;
-    if (*at == '.' && (at = skip_digits(at + 1)) == nullptr) return nullptr;
+    if (*at == '.') at = skip_digits(at + 1);
+    if (at == nullptr) return nullptr;
     if (*at != 'e' && *at != 'E') return at;
     ++at;
     if (*at == '+' || *at == '-') ++at;
@@ -109,7 +110,7 @@ unescaped_text unescape(char* begin, char* end) noexcept {
 
 bool spells(std::string_view contents, std::string_view word) noexcept {
     if (contents.find('\\') == std::string_view::npos) return contents == word;
-    std::array<char, 6 * 16> copy;  // an escape takes at most six characters
+    std::array<char, 96> copy;  // an escape takes at most six characters
     if (contents.size() > copy.size()) return false;
     char* const end = std::ranges::copy(contents, copy.data()).out;
     return unescape(copy.data(), end).text == word;

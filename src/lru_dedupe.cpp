@@ -31,7 +31,7 @@ public:
         const std::scoped_lock lock(mutex_);
         link at = find(event_id);
         if (at != none) {
-            entry& known = entries_[at];
+            const entry& known = entries_[at];
             const bool over = now >= known.deadline;
             if (known.is_done() && !over) {
                 move_to_end(done_, at);

@@ -28,20 +28,13 @@ std::optional<std::int64_t> parse_timestamp(std::string_view digits) noexcept {
     return value;
 }
 
-bool is_candidate(std::string_view digits) noexcept {
-    return digits.size() == candidate_digits &&
-           std::ranges::all_of(digits, [](char c) { return detail::hex_value(c) >= 0; });
-}
-
-}  // namespace
-
-result<signature_header> signature_header::parse(std::string_view text) noexcept {
-    if (text.size() > max_bytes)
-        return unexpected{error(reason::malformed_signature, "The X-Puck-Signature header is longer than 4096 bytes.")};
+/// Reads a header into `header`, and answers with what is wrong with it, if anything.
+std::optional<error> read(std::string_view text, signature_header& header) noexcept {
+    if (text.size() > signature_header::max_bytes)
+        return error(reason::malformed_signature, "The X-Puck-Signature header is longer than 4096 bytes.");
     text = detail::trim(text);
-    if (text.empty()) return unexpected{error(reason::missing_signature)};
+    if (text.empty()) return error(reason::missing_signature);
 
-    signature_header header{};
     bool has_timestamp = false;
     for (bool more = true; more;) {
         const auto comma = text.find(',');
@@ -51,33 +44,41 @@ result<signature_header> signature_header::parse(std::string_view text) noexcept
 
         const auto equals = item.find('=');
         if (equals == std::string_view::npos)
-            return unexpected{error(reason::malformed_signature,
-                                    "The X-Puck-Signature header has an item that is not of the form key=value.")};
+            return error(reason::malformed_signature,
+                         "The X-Puck-Signature header has an item that is not of the form key=value.");
         const std::string_view key = item.substr(0, equals);
         const std::string_view value = item.substr(equals + 1);
-        if (key.empty() || !std::ranges::all_of(key, is_key_character) ||
-            !std::ranges::all_of(value, is_value_character))
-            return unexpected{error(reason::malformed_signature,
-                                    "The X-Puck-Signature header has a character where its grammar has none.")};
-
-        if (key == "t") {
+        if (key == "v1") {
+            if (header.candidate_count == signature_header::max_candidates || value.size() != candidate_digits ||
+                !detail::read_hex(value, header.candidates[header.candidate_count]))
+                return error(reason::malformed_signature,
+                             "The X-Puck-Signature header may have 16 v1, each of exactly 64 hex digits.");
+            ++header.candidate_count;
+        } else if (key == "t") {
             const auto timestamp = parse_timestamp(value);
             if (has_timestamp || !timestamp)
-                return unexpected{error(reason::malformed_signature,
-                                        "The X-Puck-Signature header needs exactly one t, of 1 to 12 digits.")};
+                return error(reason::malformed_signature,
+                             "The X-Puck-Signature header needs exactly one t, of 1 to 12 digits.");
             has_timestamp = true;
             header.timestamp_text = value;
             header.timestamp = *timestamp;
-        } else if (key == "v1") {
-            if (header.candidate_count == max_candidates || !is_candidate(value))
-                return unexpected{error(reason::malformed_signature,
-                                        "The X-Puck-Signature header may have 16 v1, each of exactly 64 hex digits.")};
-            header.candidate_texts[header.candidate_count++] = value;
+        } else if (key.empty() || !std::ranges::all_of(key, is_key_character) ||
+                   !std::ranges::all_of(value, is_value_character)) {
+            return error(reason::malformed_signature,
+                         "The X-Puck-Signature header has a character where its grammar has none.");
         }
     }
-    if (!has_timestamp) return unexpected{error(reason::malformed_signature, "The X-Puck-Signature header has no t.")};
-    if (header.candidate_count == 0) return unexpected{error(reason::unsupported_scheme)};
-    return header;
+    if (!has_timestamp) return error(reason::malformed_signature, "The X-Puck-Signature header has no t.");
+    if (header.candidate_count == 0) return error(reason::unsupported_scheme);
+    return std::nullopt;
+}
+
+}  // namespace
+
+result<signature_header> signature_header::parse(std::string_view text) noexcept {
+    result<signature_header> parsed(std::in_place);
+    if (const auto failed = read(text, *parsed)) parsed = unexpected{*failed};
+    return parsed;
 }
 
 result<std::string> sign(const secret_ring& secrets, std::string_view body, std::int64_t timestamp) noexcept try {

@@ -1,25 +1,12 @@
 #include "puck/verifier.hpp"
 
-#include "hex.hpp"
 #include "hmac.hpp"
 #include "puck/signature.hpp"
 
-#include <array>
 #include <optional>
 #include <span>
 
 namespace puck {
-namespace {
-
-using candidates = std::array<detail::computed_mac::bytes, signature_header::max_candidates>;
-
-std::span<const detail::computed_mac::bytes> decode(const signature_header& header, candidates& decoded) noexcept {
-    for (std::size_t i = 0; i < header.candidate_count; ++i) detail::read_hex(header.candidate_texts[i], decoded[i]);
-    return std::span(decoded).first(header.candidate_count);
-}
-
-}  // namespace
-
 verifier::verifier(secret_ring secrets, verifier_settings settings) noexcept
     : secrets_(std::move(secrets)), settings_(settings) {}
 
@@ -47,8 +34,7 @@ result<verified> verifier::dangerously_verify_without_window(std::string_view bo
 
     // Every candidate is compared with every secret, whatever was found before, so that the time taken tells a stranger
     // nothing about which secret or which candidate it was.
-    candidates memory;
-    const auto decoded = decode(*header, memory);
+    const auto candidates = std::span(header->candidates).first(header->candidate_count);
     std::optional<authenticity> match;
     std::size_t index = 0;
     for (const secret& one : secrets_) {
@@ -56,7 +42,7 @@ result<verified> verifier::dangerously_verify_without_window(std::string_view bo
         if (!detail::sign_delivery(one.key(), header->timestamp_text, body, mac))
             return unexpected{error(reason::crypto_failure)};
         bool matches = false;
-        for (const auto& candidate : decoded) matches |= mac.equals(candidate);
+        for (const auto& candidate : candidates) matches |= mac.equals(candidate);
         if (matches && !match) match = authenticity{header->timestamp, index, one.fingerprint()};
         ++index;
     }

@@ -276,12 +276,12 @@ TEST_CASE("a string across every border of the scanner's blocks") {
 
 TEST_CASE("nesting is allowed 1024 deep") {
     // The envelope and data are two levels, and the value of "v" begins the third.
-    for (const auto& [open, close] : {std::pair<std::string, std::string>("[", "]"), {"{\"k\":", "}"}}) {
-        const auto nest = [&, open = open, close = close](std::size_t depth) {
+    for (const auto& brackets : {std::pair<std::string, std::string>("[", "]"), {"{\"k\":", "}"}}) {
+        const auto nest = [&](std::size_t depth) {
             std::string out;
-            for (std::size_t i = 0; i < depth; ++i) out += open;
+            for (std::size_t i = 0; i < depth; ++i) out += brackets.first;
             out += "1";
-            for (std::size_t i = 0; i < depth; ++i) out += close;
+            for (std::size_t i = 0; i < depth; ++i) out += brackets.second;
             return out;
         };
         CHECK(with_data("{\"v\":" + nest(1022) + "}") == reason::ok);

@@ -15,12 +15,12 @@ using puck::error;
 using puck::reason;
 using problem = std::optional<error>;
 
-constexpr std::array<std::int8_t, 256> make_base64_values() {
+constexpr std::array<int, 256> make_base64_values() {
     constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::array<std::int8_t, 256> values{};
+    std::array<int, 256> values{};
     values.fill(-1);
     for (std::size_t i = 0; i < alphabet.size(); ++i)
-        values[static_cast<unsigned char>(alphabet[i])] = static_cast<std::int8_t>(i);
+        values[static_cast<unsigned char>(alphabet[i])] = static_cast<int>(i);
     return values;
 }
 constexpr auto base64_values = make_base64_values();
@@ -83,6 +83,8 @@ struct recorded_delivery_reader::state {
     std::string decoded_body;
 
     problem read(std::string_view line) {
+        if (line.starts_with("\xEF\xBB\xBF"))  // some versions of simdjson would pass over it
+            return error(reason::invalid_argument, "The line begins with a byte order mark.");
         simdjson::dom::object object;
         if (const auto failed = parser.parse(line.data(), line.size(), false).get(object); failed == simdjson::MEMALLOC)
             return error(reason::out_of_memory);

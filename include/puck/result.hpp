@@ -36,6 +36,11 @@ class [[nodiscard]] result {
 public:
     result(T value) : either_(std::in_place_index<0>, std::move(value)) {}
 
+    /// Builds the value where it will stay.
+    template <class... Arguments>
+    explicit result(std::in_place_t, Arguments&&... arguments)
+        : either_(std::in_place_index<0>, std::forward<Arguments>(arguments)...) {}
+
     template <class G>
     result(unexpected<G> failure) : either_(std::in_place_index<1>, std::move(failure.error)) {}
 

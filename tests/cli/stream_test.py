@@ -89,11 +89,11 @@ class LongLines(CliTest):
 
     def test_ten_megabytes_of_anything_are_one_line_and_are_not_kept(self) -> None:
         expected = [reason for _, reason in self.lines()]
-        once, small = self.judge(1)
-        self.check_reasons(once, expected)
-        often, large = self.judge(3)
-        self.check_reasons(often, expected * 3)
-        self.assertLess(large - small, 48 << 10, "KiB more for 180 MB more")
+        twice, small = self.judge(2)  # once is not enough for buffers that grow step by step
+        self.check_reasons(twice, expected * 2)
+        often, large = self.judge(5)
+        self.check_reasons(often, expected * 5)
+        self.assertLess(large - small, 32 << 10, "KiB more for 280 MB more")
 
     def test_a_long_last_line_without_an_end(self) -> None:
         for tail, reason in self.lines()[:7]:

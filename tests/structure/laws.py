@@ -146,6 +146,17 @@ class Laws(unittest.TestCase):
             self.assertNotIn(f'"{version.group(1)}"', (ROOT / name).read_text(), name)
             self.assertNotIn(f"VERSION {version.group(1)}", (ROOT / name).read_text(), name)
 
+    def test_the_readme_shows_the_example_and_the_reasons_as_they_are(self) -> None:
+        readme = (ROOT / "README.md").read_text()
+        example = (ROOT / "tests/examples/receive.cpp").read_text()
+        self.assertIn(f"```cpp\n{example}```", readme)
+        self.assertLessEqual(len(example.splitlines()), 15)
+
+        shown = re.findall(r"^\| (-?\d+) \| `(\w+)` \| (\d+) \|", readme, re.MULTILINE)
+        numbers = dict(re.findall(r"(\w+) = (-?\d+),", (ROOT / "include/puck/reason.hpp").read_text()))
+        statuses = re.findall(r'row\{reason::\w+, "(\w+)", (\d+),', (ROOT / "src/reason.cpp").read_text())
+        self.assertEqual(shown, [(numbers[name], name, status) for name, status in statuses])
+
     def test_no_test_sleeps_or_reads_a_clock(self) -> None:
         for path in [*files("tests"), *(ROOT / "tests").rglob("*.py")]:
             if path == pathlib.Path(__file__).resolve():
