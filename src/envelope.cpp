@@ -43,7 +43,7 @@ struct workspace {
     /// Forgets the document, and gives back the memory that only an unusually large one needed.
     void clear() noexcept {
         if (scanner && scanner->capacity() > 1'048'576) scanner.reset();
-        if (keys.capacity() > 4096) keys = {};
+        if (keys.capacity() > 4096) std::vector<std::string_view>().swap(keys);  // = {} would keep the memory
         keys.clear();
     }
 };

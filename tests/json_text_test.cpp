@@ -59,8 +59,9 @@ TEST_CASE("escapes resolve to UTF-8") {
 }
 
 TEST_CASE("a lone surrogate is told") {
-    for (const char* text : {R"(\ud800)", R"(\udc00)", R"(\ud800x)", R"(\ud800\n)", R"(\ud800\u0041)",
-                             R"(\ud800\ud800)", R"(\udc00\ud800)"})
+    for (const char* text :
+         {R"(\ud800)", R"(\udc00)", R"(\ud800x)", R"(\ud800\n)", R"(\ud800\u0041)", R"(\ud800\ud800)",
+          R"(\udc00\ud800)", R"(\udc00\udc00)", R"(\ud7ff\udc00)", R"(\ud800\ue000)"})
         (void)unescaped(text, true);
 }
 

@@ -129,7 +129,11 @@ TEST_CASE("when its lease is over an event passes to the next worker") {
     CHECK(store->commit(slow) == reason::claim_lost);
     CHECK(store->release(slow) == reason::claim_lost);
     CHECK(why_not(store->claim(id(1))) == reason::in_progress);
+    CHECK(store->stats().in_progress == 1);
+    CHECK(store->stats().done == 0);
     CHECK(store->commit(next) == reason::ok);
+    CHECK(store->stats().in_progress == 0);
+    CHECK(store->stats().done == 1);
     CHECK(store->stats().expired_leases == 1);
 }
 

@@ -2,6 +2,7 @@
 // OpenSSL's error queue, and every allocation may fail.
 #include "support/deliveries.hpp"
 #include "support/guard_page.hpp"
+#include "support/openssl_memory.hpp"
 #include "support/stores.hpp"
 
 #include <puck/webhooks.hpp>
@@ -9,6 +10,7 @@
 #include <doctest/doctest.h>
 
 #include <openssl/err.h>
+#include <sys/mman.h>
 #include <atomic>
 #include <cstdlib>
 #include <memory>
@@ -155,6 +157,70 @@ TEST_CASE("OpenSSL's error queue is afterwards as it was before") {
     }
     CHECK(ERR_get_error() == mine);
     CHECK(ERR_get_error() == 0);
+}
+
+TEST_CASE("when OpenSSL fails at any step, nothing is accepted, the error queue stays clean, and it recovers") {
+    const std::string body = envelope();
+    const std::string signature = support::sign(body);
+    const auto ring = support::ring();
+    const auto verifier = support::verifier();
+    const auto without_limit = static_cast<std::size_t>(-1);
+
+    const auto fails_until_it_works = [&](auto call) {
+        std::size_t failures = 0;
+        for (;; ++failures) {
+            support::allowed_openssl_allocations = failures;
+            const auto done = call();
+            support::allowed_openssl_allocations = without_limit;
+            if (done.has_value()) break;
+            CHECK(done.error().why() == reason::crypto_failure);
+        }
+        return failures;
+    };
+    const auto verify = [&] { return verifier.verify(body, signature, now); };
+    const auto sign = [&] { return puck::sign(ring, body, now); };
+    const auto build = [] { return puck::secret::make(support::secret); };
+
+    ERR_clear_error();
+    CHECK(fails_until_it_works(verify) >= 1);
+    CHECK(fails_until_it_works(sign) >= 1);
+    CHECK(fails_until_it_works(build) >= 5);
+    CHECK(ERR_peek_error() == 0);
+
+    ERR_raise(ERR_LIB_USER, 42);
+    const unsigned long mine = ERR_peek_last_error();
+    CHECK(fails_until_it_works(verify) >= 1);
+    CHECK(fails_until_it_works(sign) >= 1);
+    CHECK(fails_until_it_works(build) >= 5);
+    CHECK(ERR_get_error() == mine);
+    CHECK(ERR_get_error() == 0);
+}
+
+TEST_CASE("a thread gives back what only a huge document needed") {
+    const std::string small = envelope();
+    const std::string large = envelope(support::event_id, "{\"v\":\"" + std::string(3'000'000, 'x') + "\"}");
+    std::string many = "{";
+    for (int i = 0; i < 10'000; ++i) many += "\"" + std::to_string(i) + "\":0,";
+    many += small.substr(1);
+
+    const auto parse = [&] { REQUIRE(puck::dangerously_parse_envelope(small)); };
+    parse();
+    const std::size_t usual = allocations_of(parse);
+    for (const std::string& huge : {large, many}) {
+        REQUIRE(puck::dangerously_parse_envelope(huge));
+        CHECK(allocations_of(parse) > usual);
+        CHECK(allocations_of(parse) == usual);
+    }
+}
+
+TEST_CASE("a document of more than 1 GiB is too large, and is not looked at") {
+    constexpr std::size_t size = (std::size_t{1} << 30) + 1;
+    void* const nothing = mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    REQUIRE(nothing != MAP_FAILED);
+    const auto parsed = puck::dangerously_parse_envelope({static_cast<const char*>(nothing), size});
+    REQUIRE_FALSE(parsed);
+    CHECK(parsed.error().why() == reason::payload_too_large);
+    munmap(nothing, size);
 }
 
 TEST_CASE("any number of threads may use one verifier and one receiver") {

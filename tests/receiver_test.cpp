@@ -132,6 +132,18 @@ TEST_CASE_FIXTURE(fixture, "a commit that the store did not take may be tried ag
     CHECK(store->releases == 1);
 }
 
+TEST_CASE_FIXTURE(fixture, "a claim that the store calls lost is not asked about again") {
+    const owned_request request(envelope());
+    store->on_commit = [] { return reason::claim_lost; };
+    {
+        auto delivery = with_script.receive(request);
+        CHECK(delivery->commit() == reason::claim_lost);
+        CHECK(delivery->commit() == reason::claim_lost);
+    }
+    CHECK(store->commits == 1);
+    CHECK(store->releases == 0);
+}
+
 TEST_CASE_FIXTURE(fixture, "a store that throws is a store that is not available") {
     const owned_request request(envelope());
     store->on_commit = []() -> reason { throw std::runtime_error("down"); };
@@ -223,6 +235,13 @@ TEST_CASE_FIXTURE(fixture, "a rejection tells what was known by then") {
     const auto parsed = with_script.receive(wrong_json);
     CHECK(parsed.error().authenticity);
     CHECK_FALSE(parsed.error().event);
+
+    owned_request lying(envelope());
+    lying.headers.push_back({"X-Puck-Event-Type", "other"});
+    const auto mismatch = with_script.receive(lying);
+    REQUIRE(why_not(mismatch) == reason::header_mismatch);
+    CHECK(mismatch.error().authenticity);
+    CHECK(mismatch.error().event);
 }
 
 TEST_CASE("unsigned headers count only where they say what the envelope says") {

@@ -43,6 +43,10 @@ TEST_CASE("value() on an error throws its sentence") {
     }
 }
 
+TEST_CASE("value() of a result that goes away throws too") {
+    CHECK_THROWS_AS((void)result<int>(unexpected{error(reason::store_full)}).value(), puck::bad_result_access<error>);
+}
+
 TEST_CASE("a value that can only be moved is moved out") {
     result<std::unique_ptr<int>> given = std::make_unique<int>(7);
     const std::unique_ptr<int> taken = std::move(given).value();

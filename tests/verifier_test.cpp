@@ -91,6 +91,8 @@ TEST_CASE("the skew of any two moments is a number") {
     CHECK(puck::authenticity{0, 0, {}}.skew(INT64_MAX) == INT64_MAX);
     CHECK(puck::authenticity{1, 0, {}}.skew(INT64_MAX) == INT64_MAX - 1);
     CHECK(puck::authenticity{-5, 0, {}}.skew(INT64_MAX) == INT64_MAX);
+    CHECK(puck::authenticity{-5, 0, {}}.skew(INT64_MAX - 4) == INT64_MAX);
+    CHECK(puck::authenticity{-5, 0, {}}.skew(INT64_MAX - 5) == INT64_MAX);
     CHECK(puck::authenticity{INT64_MIN, 0, {}}.skew(INT64_MIN) == 0);
     CHECK(puck::authenticity{INT64_MAX, 0, {}}.skew(INT64_MAX) == 0);
 }

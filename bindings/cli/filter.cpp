@@ -42,7 +42,7 @@ public:
     filter(const filter_options& options, puck::verifier verifier, std::shared_ptr<puck::dedupe_store> store)
         : options_(options), receiver_(std::move(verifier), std::move(store)) {
         if (options.rejects.empty()) return;
-        rejects_file_.emplace(options.rejects, file::mode::write);
+        rejects_file_.emplace(options.rejects, file::mode::append);
         others_ = output(rejects_file_->descriptor());
     }
 

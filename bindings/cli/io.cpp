@@ -17,7 +17,7 @@ std::string reason_of_errno() { return std::generic_category().message(errno); }
 
 int open_descriptor(const std::string& path, file::mode how) {
     if (path == "-") return how == file::mode::read ? STDIN_FILENO : STDOUT_FILENO;
-    const int flags = how == file::mode::read ? O_RDONLY : O_WRONLY | O_CREAT | O_TRUNC;
+    const int flags = how == file::mode::read ? O_RDONLY : O_WRONLY | O_CREAT | O_APPEND;
     const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC, 0666);
     if (descriptor < 0) throw usage_error("cannot open " + path + ": " + reason_of_errno());
     return descriptor;

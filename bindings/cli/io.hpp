@@ -17,7 +17,7 @@ struct usage_error : std::runtime_error {
 /// An open file, or one of the standard streams under the name "-".
 class file {
 public:
-    enum class mode { read, write };
+    enum class mode { read, append };
 
     /// Throws usage_error, naming the file, if it cannot be opened.
     file(const std::string& path, mode how);

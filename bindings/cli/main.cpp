@@ -129,7 +129,9 @@ void add_filter_options(CLI::App& verify, options& given) {
         ->needs(ndjson);
     verify.add_flag("--events", given.filter.events, "Write accepted envelopes, and nothing else, to standard output")
         ->needs(ndjson);
-    verify.add_option("--rejects", given.filter.rejects, "Write the other verdicts here (default: standard error)")
+    verify
+        .add_option("--rejects", given.filter.rejects,
+                    "Append the other verdicts to this file (default: standard error)")
         ->type_name("FILE")
         ->needs(verify.get_option("--events"));
     verify.add_flag("--no-dedupe", given.no_dedupe, "Accept an event as often as it comes")->needs(ndjson);

@@ -215,6 +215,12 @@ class Dedupe(CliTest):
         self.check_filter(["ok", "duplicate"] * 3, self.A, self.A, self.B, self.B, self.A, self.A,
                           args=["--dedupe-capacity", "1"])
 
+    def test_events_that_were_forgotten_too_early_are_told(self) -> None:
+        result = self.filter(self.A, self.B, self.C, args=["--dedupe-capacity", "1"])
+        self.assertIn("2 events were forgotten", result.words)
+        self.assertIn("--dedupe-capacity", result.words)
+        self.assertEqual(self.filter(self.A, self.B, args=["--dedupe-capacity", "2"]).words, "")
+
     def test_a_capacity_of_two_forgets_the_least_recent(self) -> None:
         self.check_filter(["ok", "ok", "ok", "ok"], self.A, self.B, self.C, self.A, args=["--dedupe-capacity", "2"])
         self.check_filter(["ok", "ok", "ok", "duplicate"], self.A, self.B, self.C, self.B, args=["--dedupe-capacity", "2"])
