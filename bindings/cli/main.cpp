@@ -51,7 +51,7 @@ Examples:
 A line of --ndjson input is an object:
   {"headers": {"X-Puck-Signature": "t=…,v1=…", …}, "body": "…", "received_at": 1777818121}
 with headers as an object or as [name, value] pairs, the body as text or as "body_base64", and received_at in Unix
-seconds, optional.
+seconds, optional. It may be 64 MiB long, or eight times --max-body if that is more.
 
 Exit: 0 all accepted (or duplicates), 1 something was rejected, 2 wrong usage, 3 something could not be decided.)text";
 
