@@ -22,8 +22,23 @@ namespace {
 
 constexpr std::size_t max_document = 1'073'741'824;
 
+/// The fastest implementation for this machine. simdjson's own choice would ask the environment first.
+const simdjson::implementation& best_implementation() noexcept {
+    const simdjson::implementation* best = nullptr;
+    for (const simdjson::implementation* each : simdjson::get_available_implementations())
+        if (best == nullptr && each->supported_by_runtime_system()) best = each;
+    return *best;  // the last of them, "fallback", runs everywhere
+}
+
+thread_local bool workspace_is_gone = false;  // outlives the workspace while a thread ends
+
 /// What a thread keeps from one document to the next.
 struct workspace {
+    workspace() = default;
+    workspace(const workspace&) = delete;
+    workspace& operator=(const workspace&) = delete;
+    ~workspace() { workspace_is_gone = true; }
+
     std::unique_ptr<simdjson::internal::dom_parser_implementation> scanner;
     std::vector<std::string_view> keys;
 
@@ -32,8 +47,8 @@ struct workspace {
         if (!scanner || scanner->capacity() < text.size()) {
             scanner.reset();
             const std::size_t capacity = std::bit_ceil(std::max<std::size_t>(text.size(), 4096));
-            const auto failed = simdjson::get_active_implementation()->create_dom_parser_implementation(
-                capacity, detail::json_walk::max_depth, scanner);
+            const auto failed =
+                best_implementation().create_dom_parser_implementation(capacity, detail::json_walk::max_depth, scanner);
             if (failed) return failed;
         }
         return scanner->stage1(reinterpret_cast<const std::uint8_t*>(text.data()), text.size(),
@@ -98,15 +113,23 @@ class envelope_parser {
 public:
     [[nodiscard]] static result<event> parse(std::string_view body) noexcept try {
         if (body.size() > max_document) return unexpected{error(reason::payload_too_large)};
-        thread_local workspace memory;
-        envelope_parser parser(body, memory);
-        if (const auto failed = parser.read()) return unexpected{*failed};
-        return std::move(parser.event_);
+        if (workspace_is_gone) {  // called by a destructor of something that is older than the workspace
+            workspace passing;
+            return parse(body, passing);
+        }
+        thread_local workspace kept;
+        return parse(body, kept);
     } catch (const std::bad_alloc&) {
         return unexpected{error(reason::out_of_memory)};
     }
 
 private:
+    static result<event> parse(std::string_view body, workspace& memory) {
+        envelope_parser parser(body, memory);
+        if (const auto failed = parser.read()) return unexpected{*failed};
+        return std::move(parser.event_);
+    }
+
     envelope_parser(std::string_view body, workspace& memory) : memory_(memory) {
         event_.bytes_ = std::make_unique_for_overwrite<char[]>(body.size() + simdjson::SIMDJSON_PADDING);
         char* const end = std::ranges::copy(body, event_.bytes_.get()).out;
@@ -212,7 +235,8 @@ private:
 
 std::string_view name(severity level) noexcept {
     constexpr std::array<std::string_view, 4> names{"low", "medium", "high", "critical"};
-    return names[static_cast<std::size_t>(level)];
+    const auto index = static_cast<std::size_t>(level);
+    return index < names.size() ? names[index] : std::string_view();
 }
 
 result<event> parse_envelope(const verified& delivery) noexcept { return envelope_parser::parse(delivery.body()); }

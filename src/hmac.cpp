@@ -68,10 +68,10 @@ std::unique_ptr<hmac_key> hmac_key::make(std::string_view key) {
                                       OSSL_PARAM_construct_end()};
     if (EVP_MAC_init(keyed.get(), bytes_of(key), key.size(), with_sha256) != 1) return nullptr;
 
-    std::unique_ptr<EVP_MAC_CTX, freed_by<EVP_MAC_CTX_free>> first(EVP_MAC_CTX_dup(keyed.get()));
-    if (!first) return nullptr;
     std::unique_ptr<hmac_key> made(new hmac_key(keyed.release()));
-    made->give_back(first.release());
+    // OpenSSL 3.0.0 to 3.0.2 do not really go back to the keyed state, and say that they did.
+    computed_mac first, second;
+    if (!made->sign({"x"}, first) || !made->sign({"x"}, second) || !first.equals(second.reveal())) return nullptr;
     return made;
 }
 
@@ -85,12 +85,17 @@ bool hmac_key::sign(std::initializer_list<std::string_view> parts, computed_mac&
     evp_mac_ctx_st* const context = borrow();
     if (context == nullptr) return false;
 
-    bool done = EVP_MAC_init(context, nullptr, 0, nullptr) == 1;  // back to the state right after keying
+    bool done = true;
     for (const std::string_view part : parts) done = done && EVP_MAC_update(context, bytes_of(part), part.size()) == 1;
     std::size_t written = 0;
     done = done && EVP_MAC_final(context, mac.bytes_.data(), &written, mac.bytes_.size()) == 1;
+    // Back to the state right after keying, which also wipes what the context knows of this MAC.
+    done = done && written == mac.bytes_.size() && EVP_MAC_init(context, nullptr, 0, nullptr) == 1;
+    if (!done) {
+        EVP_MAC_CTX_free(context);
+        return false;
+    }
     give_back(context);
-    if (!done || written != mac.bytes_.size()) return false;
     clean.all_went_well();
     return true;
 }

@@ -49,7 +49,7 @@ public:
     [[nodiscard]] bool sign(std::initializer_list<std::string_view> parts, computed_mac& mac) const noexcept;
 
 private:
-    // OpenSSL's contexts serve one thread at a time, so a few are kept for whoever comes. A thread looks first where it
+    // OpenSSL's contexts serve one thread at a time, so a few are kept, freshly keyed, for whoever comes. A thread looks first where it
     // left one the last time; each place has a cache line of its own.
     struct alignas(64) place {
         std::atomic<evp_mac_ctx_st*> context{nullptr};

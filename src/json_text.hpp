@@ -1,7 +1,6 @@
 // The lexical rules of RFC 8259 that the envelope's walk applies itself: numbers and escapes.
 #pragma once
 
-#include <optional>
 #include <string_view>
 
 namespace puck::detail {

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <exception>
 #include <mutex>
 #include <new>
 #include <random>
+#include <utility>
 
 namespace puck {
 namespace {

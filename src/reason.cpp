@@ -65,7 +65,7 @@ constexpr std::array table{
         "The call is wrong: one of its arguments is outside of what its documentation allows."},
     row{reason::out_of_memory, "out_of_memory", 503, true, "There was not enough memory to judge the delivery."},
     row{reason::crypto_failure, "crypto_failure", 503, true,
-        "OpenSSL refused to compute HMAC-SHA256. Check its configuration and providers."},
+        "OpenSSL refused to compute HMAC-SHA256, or is older than 3.0.3. Check its configuration and providers."},
     row{reason::store_unavailable, "store_unavailable", 503, true,
         "The dedupe store did not answer, so the event could not be claimed, committed or released."},
     row{reason::store_full, "store_full", 503, true,

@@ -82,6 +82,7 @@ result<signature_header> signature_header::parse(std::string_view text) noexcept
 }
 
 result<std::string> sign(const secret_ring& secrets, std::string_view body, std::int64_t timestamp) noexcept try {
+    if (secrets.size() == 0) return unexpected{error(reason::invalid_argument, "There is no signing secret.")};
     if (timestamp < 0 || timestamp > max_timestamp)
         return unexpected{
             error(reason::invalid_argument, "The timestamp to sign is not within 0 to 999999999999 Unix seconds.")};

@@ -28,6 +28,8 @@ result<verified> verifier::verify(std::string_view body, std::string_view signat
 
 result<verified> verifier::dangerously_verify_without_window(std::string_view body,
                                                              std::string_view signature) const noexcept {
+    if (secrets_.size() == 0)
+        return unexpected{error(reason::invalid_argument, "The verifier was moved away before its use.")};
     if (const reason why = check_size(body); why != reason::ok) return unexpected{error(why)};
     const auto header = signature_header::parse(signature);
     if (!header) return unexpected{header.error()};

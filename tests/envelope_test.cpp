@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -295,6 +296,28 @@ TEST_CASE("nesting is allowed 1024 deep") {
     CHECK(with_data("{\"v\":" + nested(1022, '[', ']') + "}") == reason::ok);
     CHECK(with_data("{\"v\":" + nested(1023, '[', ']') + "}") == reason::invalid_json);
     CHECK(with_data("{\"v\":[" + nested(2, '[', '}') + "]}") == reason::invalid_json);
+}
+
+namespace {
+
+/// Parses when everything that is local to the thread is gone already.
+struct late_worker {
+    bool* accepted = nullptr;
+    ~late_worker() {
+        if (accepted != nullptr) *accepted = puck::dangerously_parse_envelope(envelope()).has_value();
+    }
+};
+
+}  // namespace
+
+TEST_CASE("a thread's last destructors may still parse") {
+    bool accepted = false;
+    std::thread([&] {
+        thread_local late_worker last;  // older than the parser's working memory, and so gone after it
+        last.accepted = &accepted;
+        CHECK(puck::dangerously_parse_envelope(envelope()));
+    }).join();
+    CHECK(accepted);
 }
 
 TEST_CASE("a large document leaves nothing behind for the next") {

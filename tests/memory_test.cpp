@@ -28,12 +28,14 @@ namespace {
 thread_local std::size_t allocations = 0;
 thread_local std::size_t allowed_allocations = static_cast<std::size_t>(-1);
 
-void* allocate(std::size_t size) noexcept {
-    if (allowed_allocations == 0) return nullptr;
+bool may_allocate() noexcept {
+    if (allowed_allocations == 0) return false;
     --allowed_allocations;
     ++allocations;
-    return std::malloc(size != 0 ? size : 1);
+    return true;
 }
+
+void* allocate(std::size_t size) noexcept { return may_allocate() ? std::malloc(size != 0 ? size : 1) : nullptr; }
 
 void* allocate_or_throw(std::size_t size) {
     void* const got = allocate(size);
@@ -54,6 +56,13 @@ void* operator new(std::size_t size) { return allocate_or_throw(size); }
 void* operator new[](std::size_t size) { return allocate_or_throw(size); }
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
 void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
+void* operator new(std::size_t size, std::align_val_t alignment) {
+    void* const got = may_allocate() ? std::aligned_alloc(static_cast<std::size_t>(alignment), size) : nullptr;
+    if (got == nullptr) throw std::bad_alloc();
+    return got;
+}
+void operator delete(void* gone, std::align_val_t) noexcept { std::free(gone); }
+void operator delete(void* gone, std::size_t, std::align_val_t) noexcept { std::free(gone); }
 void operator delete(void* gone) noexcept { std::free(gone); }
 void operator delete[](void* gone) noexcept { std::free(gone); }
 void operator delete(void* gone, std::size_t) noexcept { std::free(gone); }

@@ -272,6 +272,16 @@ TEST_CASE("a receiver without a store judges nothing") {
     CHECK(why_not(storeless.receive(request)) == reason::invalid_argument);
 }
 
+TEST_CASE_FIXTURE(fixture, "a rejection can be thrown by value() and moved out of a result") {
+    const owned_request stranger("{}");
+    owned_request request(envelope());
+    request.signature.back() = request.signature.back() == '0' ? '1' : '0';
+    CHECK_THROWS_AS((void)with_script.receive(request).value(), puck::bad_result_access);
+    const puck::rejection no = with_script.receive(stranger).error();
+    CHECK(no.why() == reason::missing_field);
+    CHECK(no.authenticity);
+}
+
 TEST_CASE("a delivery keeps the store alive") {
     const owned_request request(envelope());
     auto store = std::make_shared<scripted_store>();

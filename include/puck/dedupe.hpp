@@ -34,7 +34,7 @@ public:
     [[nodiscard]] virtual result<claimed> claim(const uuid& event_id) = 0;
 
     /// Marks the event as done. `ok`, `claim_lost` (the claim was settled before, or passed to another worker) or
-    /// `store_unavailable`.
+    /// `store_unavailable`. A lease that is over loses the claim only when another worker has taken it since.
     [[nodiscard]] virtual reason commit(const claimed& claim) = 0;
 
     /// Gives the event back, for Puck's next attempt. Answers as `commit` does.

@@ -67,7 +67,7 @@ private:
 /// Parses and checks the whole document, `data` included, against RFC 8259 and the envelope's rules. The bytes are
 /// copied once, into the event.
 ///
-/// Unknown top-level fields are ignored. Fails with reasons 202 to 209, or -2.
+/// Unknown top-level fields are ignored. Fails with reasons 202 to 209, -2 or -99.
 [[nodiscard]] result<event> parse_envelope(const verified& delivery) noexcept;
 
 /// The same for bytes that were verified somewhere else, such as before they were put in a queue. Bytes that nobody has

@@ -13,8 +13,9 @@ namespace puck {
 
 struct lru_dedupe_settings {
     std::size_t capacity = 65'536;  ///< events remembered at once: 1 to 67,108,864, of at most 56 bytes each
-    std::int64_t ttl = 86'400;      ///< seconds for which a committed event is a duplicate: 600 to 2,592,000
-    std::int64_t lease = 60;        ///< seconds that a handler has: 1 to 3,600, and less than the ttl
+    /// Seconds for which a committed event is a duplicate: 600 to 2,592,000, and at least twice the verifier's tolerance.
+    std::int64_t ttl = 86'400;
+    std::int64_t lease = 60;                    ///< seconds that a handler has: 1 to 3,600, and less than the ttl
     steady_clock_function clock = &steady_now;  ///< what ttl and lease run on
 };
 
@@ -25,8 +26,9 @@ struct dedupe_stats {
     std::uint64_t contended;        ///< claims refused because another worker held the event
     std::uint64_t early_evictions;  ///< done events forgotten before their ttl: if it grows, the capacity is too small
     std::uint64_t expired_leases;   ///< claims that passed on because their handler took too long
-    std::size_t done;               ///< events remembered as done now, including those whose ttl has just run out
-    std::size_t in_progress;        ///< events held by a handler now
+    std::size_t
+        done;  ///< events that take room as done, among them those whose ttl is over and whose place was not needed
+    std::size_t in_progress;  ///< events held by a handler now
 };
 
 /// Remembers the events of one process. Safe for any number of threads.

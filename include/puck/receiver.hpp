@@ -83,6 +83,9 @@ public:
     ///
     ///     size -> signature header -> HMAC -> window -> envelope -> unsigned headers -> claim
     ///
+    /// X-Puck-Signature may occur once. X-Puck-Event-Id and X-Puck-Event-Type may be absent; each that is there must say
+    /// what the envelope says.
+    ///
     /// The JSON parser never sees bytes that are not authentic, and the store never sees an id that is not. Any request
     /// whatever is answered with a delivery or one of the reasons. Allocates the event's bytes and nothing else.
     [[nodiscard]] result<delivery, rejection> receive(const request& request) const noexcept;

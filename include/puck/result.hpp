@@ -18,19 +18,18 @@ template <class E>
 unexpected(E) -> unexpected<E>;
 
 /// What result::value() throws when there is no value; what() is the error's sentence.
-template <class E>
 class bad_result_access : public std::exception {
 public:
-    explicit bad_result_access(E error) : error_(std::move(error)) {}
+    explicit bad_result_access(const puck::error& error) noexcept : error_(error) {}
     [[nodiscard]] const char* what() const noexcept override { return error_.detail().data(); }
-    [[nodiscard]] const E& error() const noexcept { return error_; }
+    [[nodiscard]] const puck::error& error() const noexcept { return error_; }
 
 private:
-    E error_;
+    puck::error error_;
 };
 
 /// Holds a T, or the E that says why there is none. There is no empty or default state that could be taken for a yes.
-/// Once the project moves to C++23, this is an alias of std::expected<T, E>.
+/// The names are those of std::expected, which will take its place in C++23.
 template <class T, class E = error>
 class [[nodiscard]] result {
 public:
@@ -56,14 +55,15 @@ public:
 
     /// The value, or the exception bad_result_access: for set-up code that cannot go on without it.
     [[nodiscard]] T& value() & {
-        if (!has_value()) throw bad_result_access<E>(error());
+        if (!has_value()) throw bad_result_access(error());
         return **this;
     }
     [[nodiscard]] T&& value() && { return std::move(value()); }
 
     /// The error. Only when there is no value.
-    [[nodiscard]] const E& error() const noexcept { return *std::get_if<1>(&either_); }
-    [[nodiscard]] E& error() noexcept { return *std::get_if<1>(&either_); }
+    [[nodiscard]] const E& error() const& noexcept { return *std::get_if<1>(&either_); }
+    [[nodiscard]] E& error() & noexcept { return *std::get_if<1>(&either_); }
+    [[nodiscard]] E&& error() && noexcept { return std::move(*std::get_if<1>(&either_)); }
 
 private:
     std::variant<T, E> either_;

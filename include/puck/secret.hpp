@@ -17,7 +17,7 @@ class hmac_key;
 }
 
 /// What may be shown of a secret: 8 hex digits of a SHA-256 over a fixed prefix and the secret. Equal secrets have equal
-/// fingerprints; nothing else can be learned from one.
+/// fingerprints; beyond that, one can only confirm a guess of the whole secret.
 struct fingerprint {
     std::array<char, 8> digits;
     operator std::string_view() const noexcept { return {digits.data(), digits.size()}; }
@@ -42,7 +42,7 @@ public:
     secret& operator=(secret&&) noexcept;
     ~secret();
 
-    [[nodiscard]] puck::fingerprint fingerprint() const noexcept { return fingerprint_; }
+    [[nodiscard]] const puck::fingerprint& fingerprint() const noexcept { return fingerprint_; }
 
     /// The keyed HMAC, for this library's own use.
     [[nodiscard]] const detail::hmac_key& key() const noexcept { return *key_; }

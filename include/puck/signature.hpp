@@ -26,7 +26,7 @@ struct signature_header {
     static constexpr std::size_t max_candidates = 16;
 
     std::string_view timestamp_text;
-    std::int64_t timestamp;                      ///< the same in Unix seconds, 0 to 999,999,999,999
+    std::int64_t timestamp;                            ///< the same in Unix seconds, 0 to 999,999,999,999
     std::array<mac_bytes, max_candidates> candidates;  ///< the first `candidate_count` of them
     std::size_t candidate_count;
 

@@ -12,7 +12,9 @@
 namespace puck {
 
 struct verifier_settings {
-    std::int64_t tolerance = 300;      ///< seconds between signing and arrival, either way: 1 to 86,400
+    /// Seconds between signing and arrival, either way: 1 to 86,400. One capture lives for twice as long, so a dedupe
+    /// store's ttl must be at least twice the tolerance, or a replay may be handled again.
+    std::int64_t tolerance = 300;
     std::size_t max_body = 1'048'576;  ///< bytes: 1 to 1,073,741,824
 };
 
