@@ -178,9 +178,9 @@ TEST_CASE("when OpenSSL fails at any step, nothing is accepted, the error queue 
     const auto fails_until_it_works = [&](auto call) {
         std::size_t failures = 0;
         for (;; ++failures) {
-            support::allowed_openssl_allocations = failures;
+            support::allow_openssl_allocations(failures);
             const auto done = call();
-            support::allowed_openssl_allocations = without_limit;
+            support::allow_openssl_allocations(without_limit);
             if (done.has_value()) break;
             CHECK(done.error().why() == reason::crypto_failure);
         }

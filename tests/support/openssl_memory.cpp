@@ -6,15 +6,13 @@
 
 namespace support {
 
-thread_local std::size_t allowed_openssl_allocations = static_cast<std::size_t>(-1);
-thread_local std::size_t openssl_allocations = 0;
-
 namespace {
 
+thread_local std::size_t allowed = static_cast<std::size_t>(-1);
+
 bool may_allocate() noexcept {
-    if (allowed_openssl_allocations == 0) return false;
-    --allowed_openssl_allocations;
-    ++openssl_allocations;
+    if (allowed == 0) return false;
+    --allowed;
     return true;
 }
 
@@ -25,6 +23,8 @@ void* reallocate(void* old, std::size_t size, const char*, int) {
 void release(void* gone, const char*, int) { std::free(gone); }
 
 }  // namespace
+
+void allow_openssl_allocations(std::size_t count) { allowed = count; }
 
 void watch_openssl_memory() {
     if (CRYPTO_set_mem_functions(allocate, reallocate, release) != 1)

@@ -8,10 +8,7 @@ namespace support {
 /// Puts itself under OpenSSL's allocator. Must come before OpenSSL's first allocation.
 void watch_openssl_memory();
 
-/// How many more allocations OpenSSL gets on this thread.
-extern thread_local std::size_t allowed_openssl_allocations;
-
-/// How many OpenSSL has had on this thread.
-extern thread_local std::size_t openssl_allocations;
+/// Lets this thread's next `count` allocations succeed, and no further one.
+void allow_openssl_allocations(std::size_t count);
 
 }  // namespace support
