@@ -37,6 +37,9 @@ class Lines(CliTest):
         body = envelope(data={"é": "\U0001f600 \u2028 \\ \" \x7f"})
         self.check_filter(["ok", "ok"], line(body), line(body, in_base64=True), args=["--no-dedupe"])
 
+    def test_base64_has_one_spelling(self) -> None:
+        self.check_filter(["invalid_argument"] * 2, *(b'{"headers":{},"body_base64":"%s"}\n' % text for text in (b"QR==", b"QUF=")))
+
     def test_base64_holds_any_bytes(self) -> None:
         for body in (b"", b"\0", b"\xff\xfe", bytes(range(256))):
             self.check_filter(["invalid_json"], line(body, in_base64=True))

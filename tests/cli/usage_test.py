@@ -49,6 +49,13 @@ class WrongUsage(CliTest):
             with self.subTest(args=args):
                 self.check_usage_error(run(*args, stdin=BODY))
 
+    def test_options_that_do_not_go_together_are_refused(self) -> None:
+        for args in (["--ndjson", "-", "--header", HEADER], ["--ndjson", "-", "--body", "-"], ["--events"], ["--no-dedupe"],
+                     ["--dedupe-capacity", "2"], ["--ndjson", "-", "--rejects", "refused.ndjson"],
+                     ["--ndjson", "-", "--no-dedupe", "--dedupe-capacity", "2"]):
+            with self.subTest(args=args):
+                self.check_usage_error(run("verify", *args, stdin=BODY))
+
     def test_an_option_without_its_value_is_named(self) -> None:
         commands = {"verify": ("--secret-file", "--secret-env", "--tolerance", "--at", "--max-body", "--header", "--body"),
                     "verify --ndjson -": ("--rejects", "--dedupe-capacity"),
