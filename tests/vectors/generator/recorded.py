@@ -39,7 +39,7 @@ def event(number: int, event_type: str, data: dict[str, Any], *, emitted_at: str
         "api_version": "v1",
         "data": data,
     }
-    return json.dumps(envelope, separators=(",", ":")).encode()
+    return json.dumps(envelope, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 QUEUED = event(
@@ -136,18 +136,18 @@ def genuine() -> list[Line]:
 
 def forged() -> list[Line]:
     """What was not signed by Puck, or not in this form."""
-    body = investigation(9, "Is the backup encrypted?", "high")
+    body = investigation(9, "Is the café's backup encrypted?", "high")
     signature = sign(body, secrets=[CURRENT], timestamp=START + 90)
     tampered = body.replace(b'"severity":"high"', b'"severity":"low"')
     reserialised = json.dumps(json.loads(body), indent=2).encode()
-    binary = body.replace(b"See the report.", b"See the r\xe9port.")
+    recoded = body.decode().encode("latin-1")
     stranger = b"whsec_demo_stranger_000000000"
     return [
         delivery("severity changed on the way", "signature_mismatch", tampered, at=90, number=9, signature=signature),
         delivery(
             "body parsed and printed again", "signature_mismatch", reserialised, at=90, number=9, signature=signature
         ),
-        delivery("body re-encoded as Latin-1", "signature_mismatch", binary, at=90, number=9, signature=signature),
+        delivery("body re-encoded as Latin-1", "signature_mismatch", recoded, at=90, number=9, signature=signature),
         delivery("body cut off by a proxy", "signature_mismatch", body[:-40], at=90, number=9, signature=signature),
         delivery("signed with a stranger's secret", "signature_mismatch", body, at=93, number=9, secrets=[stranger]),
         delivery(
