@@ -52,7 +52,7 @@ std::optional<error> read(std::string_view text, signature_header& header) noexc
             if (header.candidate_count == signature_header::max_candidates || value.size() != candidate_digits ||
                 !detail::read_hex(value, header.candidates[header.candidate_count]))
                 return error(reason::malformed_signature,
-                             "The X-Puck-Signature header may have 16 v1, each of exactly 64 hex digits.");
+                             "The X-Puck-Signature header may have at most 16 v1, each of exactly 64 hex digits.");
             ++header.candidate_count;
         } else if (key == "t") {
             const auto timestamp = parse_timestamp(value);
