@@ -24,10 +24,9 @@ constexpr std::size_t max_document = 1'073'741'824;
 
 /// The fastest implementation for this machine. simdjson's own choice would ask the environment first.
 const simdjson::implementation& best_implementation() noexcept {
-    const simdjson::implementation* best = nullptr;
-    for (const simdjson::implementation* each : simdjson::get_available_implementations())
-        if (best == nullptr && each->supported_by_runtime_system()) best = each;
-    return *best;  // the last of them, "fallback", runs everywhere
+    for (const simdjson::implementation* each : simdjson::get_available_implementations())  // the best comes first
+        if (each->supported_by_runtime_system()) return *each;
+    return *simdjson::builtin_implementation();
 }
 
 thread_local bool workspace_is_gone = false;  // outlives the workspace while a thread ends
