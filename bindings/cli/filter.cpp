@@ -26,8 +26,8 @@ public:
     puck::reason release(const puck::claimed&) noexcept override { return puck::reason::ok; }
 };
 
-/// Long enough for any body within the limit, every byte of it escaped, and for more than that to be told apart.
-std::size_t max_line_for(std::size_t max_body) noexcept { return std::max<std::size_t>(67'108'864, 8 * max_body); }
+/// Long enough for any body within the limit, every byte of it escaped, and for many above it to be told by their size.
+std::size_t max_line_for(std::size_t max_body) noexcept { return std::max<std::size_t>(16'777'216, 8 * max_body); }
 
 /// JSON has line breaks only between its tokens, where a space says the same.
 void append_on_one_line(std::string& out, std::string_view json) {
@@ -39,8 +39,10 @@ void append_on_one_line(std::string& out, std::string_view json) {
 
 class filter {
 public:
-    filter(const filter_options& options, puck::verifier verifier, std::shared_ptr<puck::dedupe_store> store)
-        : options_(options), receiver_(std::move(verifier), std::move(store)) {
+    /// `memory` is the store if it is one that may forget.
+    filter(const filter_options& options, puck::verifier verifier, std::shared_ptr<puck::dedupe_store> store,
+           const puck::lru_dedupe* memory)
+        : options_(options), receiver_(std::move(verifier), std::move(store)), memory_(memory) {
         if (options.rejects.empty()) return;
         rejects_file_.emplace(options.rejects, file::mode::append);
         others_ = output(rejects_file_->descriptor());
@@ -48,17 +50,24 @@ public:
 
     int run(std::size_t max_line) {
         const file input(options_.input, file::mode::read);
-        line_reader lines(input, max_line, recorded_delivery_reader::padding);
-        for (line_reader::line line;;) {
-            if (lines.would_wait()) flush();
-            if (!lines.next(line)) break;
-            judge(line);
+        refuse_a_circle(input);
+        line_reader lines(input, max_line, recorded_delivery_reader::padding, [this] { flush(); });
+        try {
+            for (line_reader::line line; lines.next(line);) judge(line);
+        } catch (const read_error&) {
+            flush();  // what was judged stays judged
+            throw;
         }
         flush();
         return exit_.value();
     }
 
 private:
+    void refuse_a_circle(const file& input) const {
+        if (input.is_written_by(main_.descriptor()) || input.is_written_by(others_.descriptor()))
+            throw usage_error("the verdicts would be written to the file that the deliveries are read from");
+    }
+
     void judge(const line_reader::line& line) {
         if (line.is_too_long)
             return report(describe(puck::error(puck::reason::invalid_argument, "The line is too long.")));
@@ -68,12 +77,12 @@ private:
         const recorded_delivery& given = **recorded;
         const std::int64_t now = given.received_at ? *given.received_at : options_.at ? *options_.at : puck::unix_now();
         auto judged = receiver_.receive({given.headers, given.body, now});
-        const puck::reason committed = judged ? judged->commit() : puck::reason::internal;
-        if (options_.events && committed == puck::reason::ok) {
+        const verdict settled = settle(judged, now);
+        if (options_.events && settled.why == puck::reason::ok) {
             append_on_one_line(main_.text(), given.body);
             main_.end_line();
         } else {
-            report(describe(judged, committed, now));
+            report(settled);
         }
     }
 
@@ -87,10 +96,17 @@ private:
     void flush() {
         main_.flush();
         others_.flush();
+        if (memory_ == nullptr || memory_->stats().early_evictions == 0) return;
+        std::fputs(
+            "puck-webhooks: events are being forgotten before their time, and their duplicates will be accepted; "
+            "raise --dedupe-capacity\n",
+            stderr);
+        memory_ = nullptr;  // once is enough
     }
 
     const filter_options& options_;
     const puck::receiver receiver_;
+    const puck::lru_dedupe* memory_;
     recorded_delivery_reader reader_;
     std::optional<file> rejects_file_;
     output main_{STDOUT_FILENO};
@@ -102,17 +118,12 @@ private:
 
 int run_filter(const filter_options& options, puck::verifier verifier, std::size_t max_body) {
     const std::size_t max_line = max_line_for(max_body);
-    if (!options.dedupe) return filter(options, std::move(verifier), std::make_shared<no_dedupe>()).run(max_line);
+    if (!options.dedupe)
+        return filter(options, std::move(verifier), std::make_shared<no_dedupe>(), nullptr).run(max_line);
 
     const std::shared_ptr<puck::lru_dedupe> store =
         puck::lru_dedupe::make({.capacity = options.dedupe_capacity}).value();
-    const int code = filter(options, std::move(verifier), store).run(max_line);
-    if (const auto forgotten = store->stats().early_evictions; forgotten > 0)
-        std::fprintf(stderr,
-                     "puck-webhooks: %llu events were forgotten before their time; raise --dedupe-capacity to find all "
-                     "duplicates\n",
-                     static_cast<unsigned long long>(forgotten));
-    return code;
+    return filter(options, std::move(verifier), store, store.get()).run(max_line);
 }
 
 }  // namespace cli

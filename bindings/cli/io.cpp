@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
+#include <utility>
 
 namespace cli {
 namespace {
@@ -15,17 +17,28 @@ constexpr std::size_t chunk = 65'536;
 
 std::string reason_of_errno() { return std::generic_category().message(errno); }
 
-int open_descriptor(const std::string& path, file::mode how) {
-    if (path == "-") return how == file::mode::read ? STDIN_FILENO : STDOUT_FILENO;
+int open_descriptor(const std::string& path, file::mode how, const std::string& shown) {
+    if (path == "-" && how == file::mode::read) return STDIN_FILENO;
     const int flags = how == file::mode::read ? O_RDONLY : O_WRONLY | O_CREAT | O_APPEND;
     const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC, 0666);
-    if (descriptor < 0) throw usage_error("cannot open " + path + ": " + reason_of_errno());
+    if (descriptor < 0) throw usage_error("cannot open " + shown + ": " + reason_of_errno());
+    struct stat is{};
+    if (::fstat(descriptor, &is) == 0 && S_ISDIR(is.st_mode)) {
+        ::close(descriptor);
+        throw usage_error("cannot open " + shown + ": it is a folder");
+    }
     return descriptor;
 }
 
 }  // namespace
 
-file::file(const std::string& path, mode how) : path_(path), descriptor_(open_descriptor(path, how)) {}
+void occupy_closed_streams() noexcept {
+    for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+        if (::fcntl(stream, F_GETFD) < 0) static_cast<void>(::open("/dev/null", stream == 0 ? O_WRONLY : O_RDONLY));
+}
+
+file::file(const std::string& path, mode how, const std::string& shown)
+    : path_(path), descriptor_(open_descriptor(path, how, shown.empty() ? path : shown)) {}
 
 file::~file() {
     if (descriptor_ > STDERR_FILENO) ::close(descriptor_);
@@ -36,8 +49,18 @@ std::size_t file::read(char* to, std::size_t size) const {
         const ssize_t got = ::read(descriptor_, to, size);
         if (got >= 0) return static_cast<std::size_t>(got);
         if (errno != EINTR)
-            throw usage_error("cannot read " + (path_ == "-" ? "standard input" : path_) + ": " + reason_of_errno());
+            throw read_error("cannot read " + (path_ == "-" ? "standard input" : path_) + ": " + reason_of_errno());
     }
+}
+
+std::size_t file::read_fully(char* to, std::size_t size) const {
+    std::size_t total = 0;
+    while (total < size) {
+        const std::size_t got = read(to + total, size - total);
+        if (got == 0) break;
+        total += got;
+    }
+    return total;
 }
 
 bool file::is_ready() const noexcept {
@@ -45,14 +68,21 @@ bool file::is_ready() const noexcept {
     return ::poll(&one, 1, 0) != 0;  // an end or an error is an answer too
 }
 
+bool file::is_written_by(int descriptor) const noexcept {
+    struct stat ours{}, theirs{};
+    return ::fstat(descriptor_, &ours) == 0 && ::fstat(descriptor, &theirs) == 0 && S_ISREG(ours.st_mode) &&
+           ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+}
+
 std::string file::read_all(std::size_t limit) const {
     std::string all;
     while (all.size() < limit) {
         const std::size_t before = all.size();
         all.resize(std::min(limit, before + std::max(chunk, before)));
-        const std::size_t got = read(all.data() + before, all.size() - before);
+        const std::size_t wanted = all.size() - before;
+        const std::size_t got = read_fully(all.data() + before, wanted);
         all.resize(before + got);
-        if (got == 0) break;
+        if (got < wanted) break;
     }
     return all;
 }
@@ -74,12 +104,9 @@ void output::flush() {
     text_.clear();
 }
 
-line_reader::line_reader(const file& from, std::size_t max_line, std::size_t padding)
-    : from_(from), max_line_(max_line), padding_(padding) {}
-
-bool line_reader::would_wait() const noexcept {
-    return !at_end_ && unread().find('\n') == std::string_view::npos && !from_.is_ready();
-}
+line_reader::line_reader(const file& from, std::size_t max_line, std::size_t padding,
+                         std::function<void()> before_waiting)
+    : from_(from), max_line_(max_line), padding_(padding), before_waiting_(std::move(before_waiting)) {}
 
 bool line_reader::next(line& into) {
     std::size_t searched = 0;
@@ -124,6 +151,7 @@ bool line_reader::read_more() {
         begin_ = 0;
     }
     if (buffer_.size() < end_ + chunk + padding_) buffer_.resize(2 * end_ + chunk + padding_);
+    if (!from_.is_ready()) before_waiting_();
     const std::size_t got = from_.read(buffer_.data() + end_, buffer_.size() - padding_ - end_);
     end_ += got;
     at_end_ = got == 0;

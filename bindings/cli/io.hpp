@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -14,22 +15,37 @@ struct usage_error : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+/// Reading failed, in the midst of it.
+struct read_error : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+/// Puts something unusable in the place of each standard stream that is closed. Otherwise the next file to be opened
+/// would take its number, and be read or written in its stead.
+void occupy_closed_streams() noexcept;
+
 /// An open file, or one of the standard streams under the name "-".
 class file {
 public:
     enum class mode { read, append };
 
-    /// Throws usage_error, naming the file, if it cannot be opened.
-    file(const std::string& path, mode how);
+    /// Throws usage_error if it cannot be opened. The message names the file as `shown`, or by its path.
+    file(const std::string& path, mode how, const std::string& shown = {});
     file(const file&) = delete;
     file& operator=(const file&) = delete;
     ~file();
 
-    /// The next bytes, at most `size`; 0 at the end. Throws usage_error if reading fails.
+    /// The next bytes, at most `size`; 0 at the end. Throws read_error if reading fails.
     std::size_t read(char* to, std::size_t size) const;
+
+    /// As many bytes as there are, at most `size`.
+    std::size_t read_fully(char* to, std::size_t size) const;
 
     /// Whether a read would answer at once.
     [[nodiscard]] bool is_ready() const noexcept;
+
+    /// Whether what is written to the descriptor ends up in this file.
+    [[nodiscard]] bool is_written_by(int descriptor) const noexcept;
 
     /// The whole rest, or its first `limit` bytes.
     [[nodiscard]] std::string read_all(std::size_t limit) const;
@@ -53,6 +69,8 @@ public:
     /// Throws std::runtime_error if writing fails.
     void flush();
 
+    [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
+
 private:
     int descriptor_;
     std::string text_;
@@ -63,13 +81,11 @@ class line_reader {
 public:
     struct line {
         std::string_view text;  // without its newline; good until the next call; at least `padding` more bytes follow
-        bool is_too_long;       // then the text is only a beginning
+        bool is_too_long;       // then it has no text
     };
 
-    line_reader(const file& from, std::size_t max_line, std::size_t padding);
-
-    /// Whether `next` would have to wait for input.
-    [[nodiscard]] bool would_wait() const noexcept;
+    /// Calls `before_waiting` whenever the input has nothing more for the moment.
+    line_reader(const file& from, std::size_t max_line, std::size_t padding, std::function<void()> before_waiting);
 
     /// The next line, the last one with or without a newline; false at the end.
     bool next(line& into);
@@ -81,6 +97,7 @@ private:
 
     const file& from_;
     std::size_t max_line_, padding_;
+    std::function<void()> before_waiting_;
     std::string buffer_;
     std::size_t begin_ = 0, end_ = 0;  // what is unread of the buffer
     bool at_end_ = false;

@@ -46,12 +46,18 @@ Examples:
   Judge a file of recorded deliveries, each by the time at which it was received:
     puck-webhooks verify --ndjson deliveries.ndjson
   Feed a SIEM with genuine new events only, and keep what was refused:
-    tail -F deliveries.ndjson | puck-webhooks verify --ndjson --events --rejects refused.ndjson
+    tail -n +1 -F deliveries.ndjson | puck-webhooks verify --ndjson --events --rejects refused.ndjson >> siem.ndjson
 
 A line of --ndjson input is an object:
   {"headers": {"X-Puck-Signature": "t=…,v1=…", …}, "body": "…", "received_at": 1777818121}
 with headers as an object or as [name, value] pairs, the body as text or as "body_base64", and received_at in Unix
-seconds, optional. It may be 64 MiB long, or eight times --max-body if that is more.
+seconds, optional; it comes before --at. A line may be 16 MiB long, or eight times --max-body if that is more.
+
+A verdict is an object:
+  {"verdict": "accepted", "rejected", "duplicate" or "error", "reason": …, "http_status": …, "retryable": …, "detail": …,
+   once authentic: "timestamp", "skew_seconds" (positive: signed in the past), "secret_index" (from 0, in the order
+   given: files before variables), "secret_fingerprint",
+   once parsed: "event_id", "event_type", "emitted_at", "api_version", "severity" (or null)}
 
 Exit: 0 all accepted (or duplicates), 1 something was rejected, 2 wrong usage, 3 something could not be decided.)text";
 
@@ -64,7 +70,7 @@ Examples:
 
 struct options {
     std::vector<std::string> secret_files, secret_variables;
-    std::optional<std::int64_t> tolerance, timestamp;
+    std::optional<std::int64_t> tolerance, at, timestamp;
     std::optional<std::size_t> max_body, dedupe_capacity;
     std::vector<std::string> headers;
     std::string body = "-";
@@ -106,7 +112,7 @@ CLI::App* add_verify(CLI::App& app, options& given) {
     add_number(*verify, "--tolerance", given.tolerance, {1, 86'400},
                "Seconds between signing and arrival, either way (default: 300)")
         ->type_name("S");
-    add_number(*verify, "--at", given.filter.at, {INT64_MIN, INT64_MAX}, "Judge as of this time (default: now)")
+    add_number(*verify, "--at", given.at, {INT64_MIN, INT64_MAX}, "Judge as of this time (default: now)")
         ->type_name("UNIX");
     add_number(*verify, "--max-body", given.max_body, {1, 1'073'741'824},
                "The longest body that is looked at (default: 1048576)")
@@ -157,9 +163,7 @@ std::vector<puck::header> parse_headers(const std::vector<std::string>& lines) {
     for (const std::string_view line : lines) {
         const auto colon = line.find(':');
         if (colon == std::string_view::npos) throw cli::usage_error("a --header is not of the form 'Name: value'");
-        std::string_view value = line.substr(colon + 1);
-        value.remove_prefix(std::min(value.find_first_not_of(" \t"), value.size()));
-        headers.push_back({line.substr(0, colon), value});
+        headers.push_back({line.substr(0, colon), line.substr(colon + 1)});
     }
     return headers;
 }
@@ -167,11 +171,11 @@ std::vector<puck::header> parse_headers(const std::vector<std::string>& lines) {
 int verify_one(const options& given, puck::verifier verifier, std::size_t max_body) {
     const auto headers = parse_headers(given.headers);
     const std::string body = cli::file(given.body, cli::file::mode::read).read_all(max_body + 1);
-    const std::int64_t now = given.filter.at.value_or(puck::unix_now());
+    const std::int64_t now = given.at.value_or(puck::unix_now());
 
     const puck::receiver receiver(std::move(verifier), puck::lru_dedupe::make({.capacity = 1}).value());
     auto judged = receiver.receive({headers, body, now});
-    const auto verdict = cli::describe(judged, judged ? judged->commit() : puck::reason::internal, now);
+    const auto verdict = cli::settle(judged, now);
 
     cli::output out(STDOUT_FILENO);
     if (given.json || isatty(STDOUT_FILENO) == 0)
@@ -193,6 +197,9 @@ int verify(options& given) {
     auto verifier = puck::verifier::make(std::move(secrets), limits).value();
     if (!given.ndjson) return verify_one(given, std::move(verifier), limits.max_body);
 
+    if (given.filter.rejects == "-")
+        throw cli::usage_error("--rejects takes a file; without it the other verdicts go to standard error");
+    given.filter.at = given.at;
     given.filter.dedupe = !given.no_dedupe;
     given.filter.dedupe_capacity = given.dedupe_capacity.value_or(given.filter.dedupe_capacity);
     return cli::run_filter(given.filter, std::move(verifier), limits.max_body);
@@ -217,6 +224,8 @@ int run(int argc, char** argv) {
     CLI::App* const verify_command = add_verify(app, given);
     add_filter_options(*verify_command, given);
     CLI::App* const sign_command = add_sign(app, given);
+    for (CLI::App* const command : {&app, verify_command, sign_command})
+        for (CLI::Option* const option : command->get_options()) option->disable_flag_override();
     try {
         app.parse(argc, argv);
     } catch (const CLI::ExtrasError&) {
@@ -224,8 +233,10 @@ int run(int argc, char** argv) {
         throw cli::usage_error(
             "there is an argument that is not known; see --help. A secret is never an argument: use --secret-file or "
             "--secret-env.");
-    } catch (const CLI::ParseError& asked) {
-        return app.exit(asked) == 0 ? 0 : usage_exit;
+    } catch (const CLI::Success& asked) {  // --help and --version
+        return app.exit(asked);
+    } catch (const CLI::ParseError& wrong) {
+        throw cli::usage_error(std::string(wrong.what()) + "; see --help");
     }
     if (verify_command->parsed()) return verify(given);
     if (sign_command->parsed()) return sign(given);
@@ -241,6 +252,7 @@ int fail(int code, const char* what) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    cli::occupy_closed_streams();
     try {
         return run(argc, argv);
     } catch (const cli::usage_error& wrong) {

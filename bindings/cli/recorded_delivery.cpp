@@ -3,6 +3,7 @@
 #include <simdjson.h>
 #include <array>
 #include <string>
+#include <utility>
 
 // The library's own parser reads envelopes and nothing else, so the command reads its lines with simdjson's DOM. It is
 // the second place that knows simdjson, and none of the library's: a further JSON library would cost users one more
@@ -46,6 +47,19 @@ bool decode_base64(std::string_view text, std::string& out) {
     return (bits & ((1U << count) - 1)) == 0;
 }
 
+problem explain(simdjson::error_code failed) {
+    switch (failed) {
+        case simdjson::MEMALLOC: return error(reason::out_of_memory);
+        case simdjson::CAPACITY: return error(reason::invalid_argument, "The line is too long.");
+        case simdjson::DEPTH_ERROR: return error(reason::invalid_argument, "The line is nested too deeply.");
+        case simdjson::NUMBER_ERROR:
+            return error(reason::invalid_argument, "The line holds a number that is malformed or too big.");
+        case simdjson::STRING_ERROR:
+            return error(reason::invalid_argument, "The line holds a string with an escape that stands for nothing.");
+        default: return error(reason::invalid_argument, "The line is not a JSON object.");
+    }
+}
+
 problem add_header(std::vector<puck::header>& headers, std::string_view name, simdjson::dom::element value) {
     std::string_view text;
     if (value.get(text)) return error(reason::invalid_argument, "The line has a header whose value is not a string.");
@@ -86,10 +100,7 @@ struct recorded_delivery_reader::state {
         if (line.starts_with("\xEF\xBB\xBF"))  // some versions of simdjson would pass over it
             return error(reason::invalid_argument, "The line begins with a byte order mark.");
         simdjson::dom::object object;
-        if (const auto failed = parser.parse(line.data(), line.size(), false).get(object); failed == simdjson::MEMALLOC)
-            return error(reason::out_of_memory);
-        else if (failed)
-            return error(reason::invalid_argument, "The line is not a JSON object.");
+        if (const auto failed = parser.parse(line.data(), line.size(), false).get(object)) return explain(failed);
 
         delivery.headers.clear();
         delivery.received_at.reset();

@@ -2,7 +2,9 @@
 
 #include "io.hpp"
 
+#include <algorithm>
 #include <cstdlib>
+#include <memory>
 #include <string_view>
 #include <utility>
 
@@ -13,18 +15,33 @@ constexpr std::size_t max_file = 1'048'576;
 constexpr const char* how_to_name_one =
     " Name a file with --secret-file, a variable with --secret-env, or set PUCK_WEBHOOK_SECRETS.";
 constexpr std::string_view white_space = " \t\n\v\f\r";
+constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";  // some editors put it before the first secret
 
-/// Text that holds secrets, and is overwritten when it goes.
-struct wiped_text {
-    std::string text;
-    explicit wiped_text(std::string taken) noexcept : text(std::move(taken)) {}
+/// A file's text, which holds secrets: it lies in one place, and is overwritten there.
+class wiped_text {
+public:
+    explicit wiped_text(const file& from) : bytes_(std::make_unique<char[]>(max_file)) {
+        size_ = from.read_fully(bytes_.get(), max_file);
+    }
     wiped_text(const wiped_text&) = delete;
     wiped_text& operator=(const wiped_text&) = delete;
     ~wiped_text() {
-        volatile char* bytes = text.data();
-        for (std::size_t i = 0; i < text.size(); ++i) bytes[i] = 0;
+        volatile char* const bytes = bytes_.get();
+        for (std::size_t i = 0; i < max_file; ++i) bytes[i] = 0;
     }
+
+    [[nodiscard]] std::string_view view() const noexcept { return {bytes_.get(), size_}; }
+
+private:
+    std::unique_ptr<char[]> bytes_;
+    std::size_t size_ = 0;
 };
+
+/// Speaks of an option without its value, which is repeated only once it has proved to be a name: it could be the secret
+/// itself.
+std::string numbered(const char* option, std::size_t index) {
+    return index == 0 ? option : option + (" number " + std::to_string(index + 1));
+}
 
 void add(std::vector<puck::secret>& ring, std::string_view bytes, const std::string& place) {
     auto made = puck::secret::make(bytes);
@@ -32,10 +49,14 @@ void add(std::vector<puck::secret>& ring, std::string_view bytes, const std::str
     ring.push_back(std::move(*made));
 }
 
-void add_file(std::vector<puck::secret>& ring, const std::string& path) {
-    const wiped_text contents(file(path, file::mode::read).read_all(max_file));
-    if (contents.text.size() == max_file) throw usage_error(path + ": This is too long for a file of secrets.");
-    std::string_view rest = contents.text;
+void add_file(std::vector<puck::secret>& ring, const std::string& path, std::size_t index) {
+    if (path == "-")
+        throw usage_error("--secret-file takes a file and not standard input, from which the deliveries come.");
+    const wiped_text contents(
+        file(path, file::mode::read, "the file that " + numbered("--secret-file", index) + " names"));
+    std::string_view rest = contents.view();
+    if (rest.size() == max_file) throw usage_error(path + ": This is too long for a file of secrets.");
+    if (rest.starts_with(byte_order_mark)) rest.remove_prefix(byte_order_mark.size());
     for (std::size_t number = 1; !rest.empty(); ++number) {
         const auto newline = rest.find('\n');
         std::string_view line = rest.substr(0, newline);
@@ -47,9 +68,10 @@ void add_file(std::vector<puck::secret>& ring, const std::string& path) {
     }
 }
 
-void add_variable(std::vector<puck::secret>& ring, const std::string& name) {
+void add_variable(std::vector<puck::secret>& ring, const std::string& name, std::size_t index = 0) {
     const char* const value = std::getenv(name.c_str());
-    if (value == nullptr) throw usage_error("The environment variable " + name + " is not set.");
+    if (value == nullptr)
+        throw usage_error("The environment variable that " + numbered("--secret-env", index) + " names is not set.");
     std::string_view rest = value;
     for (std::size_t number = 1;; ++number) {
         rest.remove_prefix(std::min(rest.find_first_not_of(white_space), rest.size()));
@@ -66,8 +88,8 @@ void add_variable(std::vector<puck::secret>& ring, const std::string& name) {
 
 puck::secret_ring read_secrets(const std::vector<std::string>& files, const std::vector<std::string>& variables) {
     std::vector<puck::secret> secrets;
-    for (const std::string& path : files) add_file(secrets, path);
-    for (const std::string& name : variables) add_variable(secrets, name);
+    for (std::size_t i = 0; i < files.size(); ++i) add_file(secrets, files[i], i);
+    for (std::size_t i = 0; i < variables.size(); ++i) add_variable(secrets, variables[i], i);
     const bool by_default = files.empty() && variables.empty();
     if (by_default && std::getenv("PUCK_WEBHOOK_SECRETS") != nullptr) add_variable(secrets, "PUCK_WEBHOOK_SECRETS");
 

@@ -32,10 +32,10 @@ void append_member(std::string& out, std::string_view name, std::string_view tex
 
 }  // namespace
 
-verdict describe(const puck::result<puck::delivery, puck::rejection>& judged, puck::reason committed,
-                 std::int64_t now) {
+verdict settle(puck::result<puck::delivery, puck::rejection>& judged, std::int64_t now) {
     const auto skew = [now](const auto& proof) { return proof ? proof->skew(now) : 0; };
     if (judged) {
+        const puck::reason committed = judged->commit();
         const std::optional<puck::authenticity> proof = judged->authenticity();
         return {committed, puck::message(committed), proof, skew(proof), &judged->event()};
     }
@@ -86,9 +86,9 @@ void append_sentence(std::string& out, const verdict& given) {
         append_number(out, given.authenticity->secret_index);
         out.append(", fingerprint ").append(given.authenticity->secret_fingerprint);
     }
-    out.append("\n  answer ");
-    append_number(out, puck::http_status(given.why));
     const int status = puck::http_status(given.why);
+    out.append("\n  answer ");
+    append_number(out, status);
     out.append(status == 200   ? ": Puck is done with it"
                : status >= 500 ? ": Puck will send it again"
                                : ": Puck gives it up");

@@ -19,9 +19,8 @@ struct verdict {
     const puck::event* event;   // null if the envelope was not read
 };
 
-/// For a request that was received at `now` and judged as `judged`, with the reason why its commit ended.
-[[nodiscard]] verdict describe(const puck::result<puck::delivery, puck::rejection>& judged, puck::reason committed,
-                               std::int64_t now);
+/// Commits what was judged at `now`, if it is a delivery, and tells what came of it.
+[[nodiscard]] verdict settle(puck::result<puck::delivery, puck::rejection>& judged, std::int64_t now);
 
 /// For input that was no delivery at all.
 [[nodiscard]] verdict describe(const puck::error& failure);
@@ -29,7 +28,7 @@ struct verdict {
 /// One JSON object, without a newline.
 void append_json(std::string& out, const verdict& given);
 
-/// One or two sentences for a person.
+/// The same for a person, in a few lines, without the last newline.
 void append_sentence(std::string& out, const verdict& given);
 
 /// Adds up the exit code over any number of verdicts: 3 if one could not be decided, else 1 if one was rejected, else 0.

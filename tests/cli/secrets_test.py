@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from support import (DEFAULT_VARIABLE, NOW, OLD_SECRET, SECRET, UNKNOWN_SECRET, CliTest, Result, envelope, leaks, main, run,
+from support import (DEFAULT_VARIABLE, NOW, OK, OLD_SECRET, SECRET, UNKNOWN_SECRET, USAGE, CliTest, Result, envelope, leaks, main, run,
                      sign)
 
 BODY = envelope()
@@ -61,8 +61,25 @@ class FromFiles(SecretsTest):
             self.assertRegex(result.words, rf"numbered\D*\b{number}\b")
 
     def test_a_file_that_cannot_be_read_is_named(self) -> None:
-        for path in (self.folder / "not-there.txt", self.folder):
-            self.check_usage_error(self.verify_with("--secret-file", path, secrets=[SECRET]), path.name)
+        missing, good = self.folder / "not-there.txt", self.file("good", SECRET.encode())
+        self.check_usage_error(self.verify_with("--secret-file", missing), "--secret-file", "No such file")
+        self.check_usage_error(self.verify_with("--secret-file", good, "--secret-file", missing), "--secret-file number 2")
+        self.check_usage_error(self.verify_with("--secret-file", self.folder), "folder")
+
+    def test_standard_input_is_for_deliveries(self) -> None:
+        self.check_usage_error(self.verify_with("--secret-file", "-"), "--secret-file")
+
+    def test_a_byte_order_mark_is_no_part_of_a_secret_nor_of_a_comment(self) -> None:
+        for before in (b"\xef\xbb\xbf", b"\xef\xbb\xbf# a comment\n"):
+            self.check_index(0, self.verify_with("--secret-file", self.file("s", before + SECRET.encode())))
+
+    def test_a_file_that_is_too_long_is_refused_and_not_cut(self) -> None:
+        for size, expected in (((1 << 20) - 1, OK), (1 << 20, USAGE), (3 << 20, USAGE)):
+            path = self.file("s", SECRET.encode().ljust(size, b"\n"))
+            self.assertEqual(self.verify_with("--secret-file", path).code, expected)
+
+    def test_only_one_carriage_return_belongs_to_a_line_s_end(self) -> None:
+        self.check_usage_error(self.verify_with("--secret-file", self.file("s", SECRET.encode() + b"\r\r\n")), "line 1")
 
     def test_a_file_without_secrets_is_no_secret_at_all(self) -> None:
         for content in (b"", b"\n\n", b"# nothing yet\n"):
@@ -89,14 +106,13 @@ class FromTheEnvironment(SecretsTest):
         names = ("--secret-env", "FIRST", "--secret-env", "SECOND")
         self.check_index(2, self.verify_with(*names, FIRST=f"{UNKNOWN_SECRET} {OLD_SECRET}", SECOND=SECRET))
 
-    def test_files_and_variables_together(self) -> None:
+    def test_files_come_before_variables(self) -> None:
         path = self.file("s", OLD_SECRET.encode())
-        for signer in (OLD_SECRET, SECRET):
-            result = self.verify_with("--secret-file", path, "--secret-env", "MORE", signer=signer, MORE=SECRET)
-            self.assertEqual(result.verdict["reason"], "ok")
+        for index, signer in enumerate((OLD_SECRET, SECRET)):
+            self.check_index(index, self.verify_with("--secret-env", "MORE", "--secret-file", path, signer=signer, MORE=SECRET))
 
     def test_a_variable_that_is_not_set_or_empty_is_named(self) -> None:
-        self.check_usage_error(self.verify_with("--secret-env", "NOT_SET", secrets=[SECRET]), "NOT_SET")
+        self.check_usage_error(self.verify_with("--secret-env", "NOT_SET", secrets=[SECRET]), "--secret-env", "not set")
         self.check_usage_error(self.verify_with("--secret-env", "BLANK", secrets=[SECRET], BLANK=" \n "), "BLANK")
 
     def test_a_bad_secret_is_named_by_its_variable(self) -> None:
@@ -146,6 +162,18 @@ class Which(SecretsTest):
                 with self.subTest(command, args=args):
                     result = run(command, *args, stdin=BODY, secrets=[typed])  # run() looks for it in the output
                     self.check_usage_error(result)
+
+    def test_nor_where_something_else_was_expected(self) -> None:
+        typed = "whsec_typed-by-somebody-in-a-hurry"
+        flags = ("--json", "--ndjson", "--events", "--no-dedupe", "--help")
+        places = [["verify", f"{flag}={typed}"] for flag in flags] + [[f"--version={typed}"], [f"--help={typed}"], [typed]]
+        for command in ("verify", "sign"):
+            places += [[command, "--secret-env", typed], [command, "--secret-file", typed], [command, "--header", typed], [command, typed]]
+        for number in ("--tolerance", "--at", "--max-body", "--dedupe-capacity"):
+            places.append(["verify", "--ndjson", number, typed])
+        for args in places:
+            with self.subTest(args=args):
+                self.check_usage_error(run(*args, stdin=BODY, secrets=[typed]), "puck-webhooks: ", "--")
 
 
 if __name__ == "__main__":

@@ -3,15 +3,17 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import random
 import select
 import subprocess
+import tty
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from support import (NOW, OK, SECRET, TIMEOUT, UNDECIDED, UNKNOWN_SECRET, USAGE, CliTest, Verdict, envelope, environment,
-                     event_id, leaks, line, main, read_verdicts, run_measured, signed, tool)
+from support import (NOW, OK, SECRET, TIMEOUT, UNDECIDED, UNKNOWN_SECRET, CliTest, Verdict, envelope, environment,
+                     event_id, leaks, line, main, read_verdicts, reasons, run_measured, signed, tool)
 
 TEN_MB = 10_000_000
 GARBAGE = (b"garbage\n", b"\n", b"\0\xff{\n", b"{}\n", b'{"headers":{},"body":"\n')
@@ -165,6 +167,28 @@ class SlowInput(CliTest):
             self.say(process, line(body, secret=UNKNOWN_SECRET))
             self.assertEqual(json.loads(self.hear(process.stderr))["reason"], "signature_mismatch")
 
+    def test_what_was_judged_is_not_held_back_by_a_long_line_that_arrives_in_pieces(self) -> None:
+        process = self.start("--no-dedupe")
+        rest = b" " * 200_000  # more than a pipe holds: the tool reads on before it finds no newline
+        self.say(process, line() + rest)
+        self.assertEqual(json.loads(self.hear(process.stdout))["reason"], "ok")
+        self.say(process, line())
+        self.assertEqual(json.loads(self.hear(process.stdout))["reason"], "ok")
+
+    def test_an_input_that_fails_half_way_keeps_what_was_judged(self) -> None:
+        master, slave = pty.openpty()  # a master whose slave has gone fails to read, after all that was written
+        tty.setraw(slave)
+        os.write(slave, line() + line()[:50])
+        process = subprocess.Popen([tool(), "verify", "--ndjson", "-", "--no-dedupe"], stdin=master, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, env=environment((SECRET,)))
+        self.addCleanup(self.stop, process)
+        os.close(master)
+        self.assertEqual(json.loads(self.hear(process.stdout))["reason"], "ok")
+        os.close(slave)
+        output, words = process.communicate(timeout=TIMEOUT)
+        self.assertEqual((process.returncode, output), (UNDECIDED, b""), "half a line is not judged")
+        self.assertIn(b"standard input", words)
+
     def test_a_reader_that_leaves_ends_the_run(self) -> None:
         process = self.start("--no-dedupe")
         assert process.stdin is not None and process.stdout is not None
@@ -180,8 +204,60 @@ class SlowInput(CliTest):
     def test_output_that_cannot_be_written_is_not_a_yes(self) -> None:
         source = self.file("in.ndjson", line() * 1000)
         code, _, words = run_measured("verify", "--ndjson", "-", "--no-dedupe", source=source, target=Path("/dev/full"))
-        self.assertIn(code, (USAGE, UNDECIDED))
-        self.assertTrue(words.strip(), "it says why")
+        self.assertEqual(code, UNDECIDED)
+        self.assertIn("cannot write", words)
+
+
+class ClosedStreams(CliTest):
+    """The next file that is opened takes a closed stream's number: it must not be taken for the stream."""
+
+    def with_closed(self, redirection: str, *args: str | Path) -> tuple[int, bytes, bytes]:
+        shell = ["sh", "-c", f'exec "$@" {redirection}', "sh", tool(), "verify", "--ndjson", *map(str, args)]
+        done = subprocess.run(shell, input=line(), capture_output=True, env=environment((SECRET,)), timeout=TIMEOUT)
+        return done.returncode, done.stdout, done.stderr
+
+    def test_no_input_is_not_an_empty_input(self) -> None:
+        secrets = self.file("secrets", SECRET.encode())
+        for args in (["-"], ["-", "--secret-file", secrets]):
+            code, output, words = self.with_closed("<&-", *args)
+            self.assertEqual((code, output), (UNDECIDED, b""))
+            self.assertIn(b"standard input", words)
+
+    def test_events_do_not_end_up_among_the_rejects(self) -> None:
+        rejects = self.folder / "rejects"
+        code, _, words = self.with_closed(">&-", "-", "--events", "--rejects", rejects)
+        self.assertEqual((code, rejects.read_bytes()), (UNDECIDED, b""))
+        self.assertIn(b"cannot write", words)
+
+    def test_words_do_not_end_up_among_the_rejects(self) -> None:
+        rejects = self.folder / "rejects"
+        more = [line(envelope(event_id=event_id(n))) for n in range(3)]
+        source = self.file("in", b"".join(more))
+        self.with_closed("2>&-", source, "--events", "--rejects", rejects, "--dedupe-capacity", "1")
+        self.assertEqual(rejects.read_bytes(), b"")
+
+    def test_no_stderr_is_no_reason_to_stop(self) -> None:
+        code, output, _ = self.with_closed("2>&-", "-")
+        self.assertEqual((code, reasons(read_verdicts(output))), (OK, ["ok"]))
+
+
+class LongestLine(CliTest):
+    """A line may have 16 MiB, or eight times --max-body, and one more byte is told apart; its neighbours are judged."""
+
+    def judge(self, length: int, ending: bytes, *args: str) -> list[str]:
+        long_line = line(envelope(event_id=event_id(1))).rstrip().ljust(length)
+        result = self.filter(line(), long_line + ending, args=args)
+        for verdict in result.verdicts:
+            self.check_verdict(verdict, verdict["reason"])
+        return [verdict["detail"] if verdict["reason"] == "invalid_argument" else verdict["reason"] for verdict in result.verdicts]
+
+    def test_to_the_byte(self) -> None:
+        for limit, args in ((16 << 20, ()), (16 << 20, ("--max-body", str(1 << 20))), (24 << 20, ("--max-body", str(3 << 20)))):
+            for ending in (b"", b"\n", b"\n" + line(envelope(event_id=event_id(2)))):
+                after = ["ok"] if len(ending) > 1 else []
+                with self.subTest(limit=limit, ending=ending[:2]):
+                    self.assertEqual(self.judge(limit, ending, *args), ["ok", "ok", *after])
+                    self.assertEqual(self.judge(limit + 1, ending, *args), ["ok", "The line is too long.", *after])
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """How the tool is called, and what it says when it is called wrongly: exit 2, and words on stderr."""
 from __future__ import annotations
 
+import subprocess
 
-from support import NOW, OK, SECRET, USAGE, CliTest, envelope, line, main, run, sign
+from support import NOW, OK, SECRET, TIMEOUT, USAGE, CliTest, envelope, environment, line, main, run, sign, tool
 
 BODY = envelope()
 HEADER = f"X-Puck-Signature: {sign(SECRET, NOW, BODY)}"
@@ -69,7 +70,7 @@ class WrongUsage(CliTest):
         bounds = {
             ("verify", "--tolerance"): ("0", "-1", "86401"),
             ("verify", "--max-body"): ("0", "-1", str((1 << 30) + 1)),
-            ("verify", "--at"): (),
+            ("verify", "--at"): (str(-(1 << 63) - 1), str(1 << 63)),
             ("verify", "--ndjson", "-", "--dedupe-capacity"): ("0", "-1", str((1 << 26) + 1)),
             ("sign", "--timestamp"): ("-1", str(10**12)),
         }
@@ -86,6 +87,8 @@ class WrongUsage(CliTest):
         for args in (["--tolerance", "1"], ["--tolerance", "86400"], ["--max-body", str(1 << 30)], ["--max-body", "1000"]):
             with self.subTest(args=args):
                 self.assertEqual(self.check_verify("ok", BODY, HEADER, args=args)["reason"], "ok")
+        for clock, reason in ((-(1 << 63), "timestamp_too_new"), ((1 << 63) - 1, "timestamp_too_old")):
+            self.check_verify(reason, BODY, HEADER, at=clock)
         for capacity in ("1", "65536", "1000000"):
             self.check_filter(["ok", "duplicate"], line(), line(), args=["--dedupe-capacity", capacity])
 
@@ -109,6 +112,17 @@ class Files(CliTest):
         for args in self.READERS:
             with self.subTest(args=args):
                 self.check_usage_error(run(*args, self.folder), self.folder.name)
+
+    def test_rejects_go_to_a_file(self) -> None:
+        self.check_usage_error(run("verify", "--ndjson", "-", "--events", "--rejects", "-", stdin=line()), "--rejects")
+
+    def test_verdicts_never_feed_the_input(self) -> None:
+        source = self.file("in.ndjson", b"garbage\n")
+        self.check_usage_error(run("verify", "--ndjson", source, "--events", "--rejects", source), "read from")
+        with source.open("ab") as end:
+            done = subprocess.run([tool(), "verify", "--ndjson", source], stdout=end, stderr=subprocess.PIPE,
+                                  env=environment((SECRET,)), timeout=TIMEOUT)
+        self.assertEqual((done.returncode, source.read_bytes()), (USAGE, b"garbage\n"))
 
     def test_rejects_that_cannot_be_written_are_named(self) -> None:
         target = self.folder / "no-such-folder" / "rejects.ndjson"

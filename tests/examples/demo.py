@@ -26,14 +26,14 @@ What Puck does after each answer:
 """
 
 TRY_IT = """\
-Try a delivery of your own, in bash and from the repository's root. Change $body before the last line,
-and it is rejected.
+Try a delivery of your own, in bash and from the repository's root. Change $body before the last line, and it is rejected.
 
-export PUCK_WEBHOOK_SECRETS={secret}
-body='{body}'; signature=$({tool} sign <<< "$body")
-{tool} verify --header "X-Puck-Signature: $signature" <<< "$body"
+body='{body}'
+signature=$({tool} sign {secret} <<< "$body")
+{tool} verify {secret} --header "X-Puck-Signature: $signature" <<< "$body"
 """
 TOOL_FROM_ROOT = "build/release/bindings/cli/puck-webhooks"
+SECRET_FROM_ROOT = "--secret-file tests/vectors/recorded.secrets"
 BODY = (
     '{"event_id":"018f2e3a-1c47-7a12-b321-aabbccddeeff","event_type":"finding.discovered",'
     '"emitted_at":"2026-05-03T14:22:01Z","api_version":"v1","data":{}}'
@@ -76,10 +76,6 @@ def surprises(recorded: list[dict[str, Any]], verdicts: list[dict[str, Any]]) ->
     return wrong
 
 
-def first_secret() -> str:
-    return next(line for line in SECRETS.read_text().splitlines() if line and not line.startswith("#"))
-
-
 def main() -> None:
     if len(sys.argv) != 2:
         sys.exit("usage: demo.py PATH_OF_TOOL")
@@ -97,7 +93,7 @@ def main() -> None:
     if wrong:
         sys.exit("demo: this is not what was expected:\n  " + "\n  ".join(wrong))
     print(LEGEND)
-    print(TRY_IT.format(secret=first_secret(), body=BODY, tool=TOOL_FROM_ROOT), end="")
+    print(TRY_IT.format(secret=SECRET_FROM_ROOT, body=BODY, tool=TOOL_FROM_ROOT), end="")
 
 
 if __name__ == "__main__":
