@@ -45,6 +45,8 @@ public:
         : options_(options), receiver_(std::move(verifier), std::move(store)), memory_(memory) {
         if (options.rejects.empty()) return;
         rejects_file_.emplace(options.rejects, file::mode::append);
+        if (rejects_file_->is_written_by(STDOUT_FILENO))
+            throw usage_error("--rejects names the file that standard output goes to");
         others_ = output(rejects_file_->descriptor());
     }
 
@@ -54,8 +56,9 @@ public:
         line_reader lines(input, max_line, recorded_delivery_reader::padding, [this] { flush(); });
         try {
             for (line_reader::line line; lines.next(line);) judge(line);
-        } catch (const read_error&) {
-            flush();  // what was judged stays judged
+        } catch (...) {
+            rescue(main_);  // what was judged stays judged
+            rescue(others_);
             throw;
         }
         flush();
@@ -91,6 +94,11 @@ private:
         output& to = options_.events ? others_ : main_;
         append_json(to.text(), given);
         to.end_line();
+    }
+
+    static void rescue(output& text) noexcept try {
+        text.flush();
+    } catch (const std::exception&) {  // the first failure is the one to tell
     }
 
     void flush() {

@@ -17,6 +17,12 @@ constexpr std::size_t chunk = 65'536;
 
 std::string reason_of_errno() { return std::generic_category().message(errno); }
 
+/// For a descriptor that somebody else has set to be non-blocking.
+void wait_for(int descriptor, short event) noexcept {
+    pollfd one{descriptor, event, 0};
+    ::poll(&one, 1, -1);
+}
+
 int open_descriptor(const std::string& path, file::mode how, const std::string& shown) {
     if (path == "-" && how == file::mode::read) return STDIN_FILENO;
     const int flags = how == file::mode::read ? O_RDONLY : O_WRONLY | O_CREAT | O_APPEND;
@@ -30,6 +36,11 @@ int open_descriptor(const std::string& path, file::mode how, const std::string& 
     return descriptor;
 }
 
+/// A path for a message. The commonest slip is a secret in the place of a path.
+std::string shown_name(const std::string& path) {
+    return path.starts_with("whsec_") ? "a file whose name looks like a secret" : path;
+}
+
 }  // namespace
 
 void occupy_closed_streams() noexcept {
@@ -38,7 +49,7 @@ void occupy_closed_streams() noexcept {
 }
 
 file::file(const std::string& path, mode how, const std::string& shown)
-    : path_(path), descriptor_(open_descriptor(path, how, shown.empty() ? path : shown)) {}
+    : path_(path), descriptor_(open_descriptor(path, how, shown.empty() ? shown_name(path) : shown)) {}
 
 file::~file() {
     if (descriptor_ > STDERR_FILENO) ::close(descriptor_);
@@ -48,8 +59,11 @@ std::size_t file::read(char* to, std::size_t size) const {
     for (;;) {
         const ssize_t got = ::read(descriptor_, to, size);
         if (got >= 0) return static_cast<std::size_t>(got);
-        if (errno != EINTR)
-            throw read_error("cannot read " + (path_ == "-" ? "standard input" : path_) + ": " + reason_of_errno());
+        if (errno == EAGAIN)
+            wait_for(descriptor_, POLLIN);
+        else if (errno != EINTR)
+            throw std::runtime_error("cannot read " + (path_ == "-" ? "standard input" : path_) + ": " +
+                                     reason_of_errno());
     }
 }
 
@@ -93,13 +107,16 @@ void output::end_line() {
 }
 
 void output::flush() {
-    std::string_view rest = text_;
-    while (!rest.empty()) {
-        const ssize_t written = ::write(descriptor_, rest.data(), rest.size());
-        if (written >= 0)
-            rest.remove_prefix(static_cast<std::size_t>(written));
-        else if (errno != EINTR)
+    for (std::size_t done = 0; done < text_.size();) {
+        const ssize_t written = ::write(descriptor_, text_.data() + done, text_.size() - done);
+        if (written >= 0) {
+            done += static_cast<std::size_t>(written);
+        } else if (errno == EAGAIN) {
+            wait_for(descriptor_, POLLOUT);
+        } else if (errno != EINTR) {
+            text_.clear();
             throw std::runtime_error("cannot write the output: " + reason_of_errno());
+        }
     }
     text_.clear();
 }

@@ -15,11 +15,6 @@ struct usage_error : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-/// Reading failed, in the midst of it.
-struct read_error : std::runtime_error {
-    using std::runtime_error::runtime_error;
-};
-
 /// Puts something unusable in the place of each standard stream that is closed. Otherwise the next file to be opened
 /// would take its number, and be read or written in its stead.
 void occupy_closed_streams() noexcept;
@@ -35,7 +30,7 @@ public:
     file& operator=(const file&) = delete;
     ~file();
 
-    /// The next bytes, at most `size`; 0 at the end. Throws read_error if reading fails.
+    /// The next bytes, at most `size`; 0 at the end. Throws std::runtime_error if reading fails.
     std::size_t read(char* to, std::size_t size) const;
 
     /// As many bytes as there are, at most `size`.
@@ -66,7 +61,7 @@ public:
     [[nodiscard]] std::string& text() noexcept { return text_; }
     void end_line();
 
-    /// Throws std::runtime_error if writing fails.
+    /// Throws std::runtime_error if writing fails, and then forgets the text.
     void flush();
 
     [[nodiscard]] int descriptor() const noexcept { return descriptor_; }

@@ -17,8 +17,10 @@
 #include <cstdint>
 #include <cstdio>
 #include <exception>
+#include <iostream>
 #include <limits>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -45,13 +47,15 @@ Examples:
     puck-webhooks verify --secret-file secrets.txt --header 'X-Puck-Signature: t=…,v1=…' --body body.json
   Judge a file of recorded deliveries, each by the time at which it was received:
     puck-webhooks verify --ndjson deliveries.ndjson
-  Feed a SIEM with genuine new events only, and keep what was refused:
+  Feed a SIEM with genuine new events only, and keep what was refused. What was seen is forgotten when the command ends:
+  started again from the first line, it gives each event again; with tail -n 0 it goes on from now:
     tail -n +1 -F deliveries.ndjson | puck-webhooks verify --ndjson --events --rejects refused.ndjson >> siem.ndjson
 
 A line of --ndjson input is an object:
   {"headers": {"X-Puck-Signature": "t=…,v1=…", …}, "body": "…", "received_at": 1777818121}
 with headers as an object or as [name, value] pairs, the body as text or as "body_base64", and received_at in Unix
-seconds, optional; it comes before --at. A line may be 16 MiB long, or eight times --max-body if that is more.
+seconds, optional; it comes before --at. Other keys are ignored, but their numbers must fit 64 bits or a double. A line
+may be 16 MiB long, or eight times --max-body if that is more.
 
 A verdict is an object:
   {"verdict": "accepted", "rejected", "duplicate" or "error", "reason": …, "http_status": …, "retryable": …, "detail": …,
@@ -94,15 +98,21 @@ CLI::Option* add_number(CLI::App& command, const std::string& name, std::optiona
     return command.add_option_function<std::string>(name, read, description);
 }
 
+/// An option that may be repeated, with one value each time.
+CLI::Option* add_repeated(CLI::App& command, const std::string& name, std::vector<std::string>& into,
+                          const std::string& description) {
+    return command.add_option(name, into, description + "; may be repeated")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->allow_extra_args(false);
+}
+
 void add_secret_options(CLI::App& command, options& given) {
-    command.add_option("--secret-file", given.secret_files, "A file with one secret per line; # begins a comment")
-        ->type_name("F")
-        ->allow_extra_args(false);
-    command
-        .add_option("--secret-env", given.secret_variables,
-                    "An environment variable with secrets, separated by white space (default: PUCK_WEBHOOK_SECRETS)")
-        ->type_name("NAME")
-        ->allow_extra_args(false);
+    add_repeated(command, "--secret-file", given.secret_files, "A file with one secret per line, # begins a comment")
+        ->type_name("F");
+    add_repeated(command, "--secret-env", given.secret_variables,
+                 "An environment variable with secrets, separated by white space (default: PUCK_WEBHOOK_SECRETS)")
+        ->type_name("NAME");
 }
 
 CLI::App* add_verify(CLI::App& app, options& given) {
@@ -117,9 +127,7 @@ CLI::App* add_verify(CLI::App& app, options& given) {
     add_number(*verify, "--max-body", given.max_body, {1, 1'073'741'824},
                "The longest body that is looked at (default: 1048576)")
         ->type_name("BYTES");
-    verify->add_option("--header", given.headers, "A header of the delivery; may be repeated")
-        ->type_name("'Name: value'")
-        ->allow_extra_args(false);
+    add_repeated(*verify, "--header", given.headers, "A header of the delivery")->type_name("'Name: value'");
     verify->add_option("--body", given.body, "The raw body; - is standard input")
         ->type_name("FILE")
         ->capture_default_str();
@@ -234,7 +242,10 @@ int run(int argc, char** argv) {
             "there is an argument that is not known; see --help. A secret is never an argument: use --secret-file or "
             "--secret-env.");
     } catch (const CLI::Success& asked) {  // --help and --version
-        return app.exit(asked);
+        app.exit(asked);
+        std::cout.flush();
+        if (!std::cout) throw std::runtime_error("cannot write the output");
+        return 0;
     } catch (const CLI::ParseError& wrong) {
         throw cli::usage_error(std::string(wrong.what()) + "; see --help");
     }

@@ -20,7 +20,7 @@ struct recorded_delivery {
     std::optional<std::int64_t> received_at;  // Unix seconds
 };
 
-/// Reads lines of this form, in which other keys are ignored:
+/// Reads lines of this form, in which other keys are ignored, if their numbers fit 64 bits or a double:
 ///
 ///     {"headers": {"name": "value", …} or [["name", "value"], …],
 ///      "body": "text" or "body_base64": "…",

@@ -66,6 +66,11 @@ class FromFiles(SecretsTest):
         self.check_usage_error(self.verify_with("--secret-file", good, "--secret-file", missing), "--secret-file number 2")
         self.check_usage_error(self.verify_with("--secret-file", self.folder), "folder")
 
+    def test_each_option_takes_one_file(self) -> None:
+        one, two = self.file("one", SECRET.encode()), self.file("two", OLD_SECRET.encode())
+        self.check_usage_error(self.verify_with("--secret-file", one, two))
+        self.assertNotIn("F ...", run("verify", "--help").stdout.decode())
+
     def test_standard_input_is_for_deliveries(self) -> None:
         self.check_usage_error(self.verify_with("--secret-file", "-"), "--secret-file")
 
@@ -169,11 +174,12 @@ class Which(SecretsTest):
         places = [["verify", f"{flag}={typed}"] for flag in flags] + [[f"--version={typed}"], [f"--help={typed}"], [typed]]
         for command in ("verify", "sign"):
             places += [[command, "--secret-env", typed], [command, "--secret-file", typed], [command, "--header", typed], [command, typed]]
+        places += [["verify", "--body", typed], ["verify", "--ndjson", typed], ["verify", "--ndjson", "-", "--secret-file", "/dev/null", typed]]
         for number in ("--tolerance", "--at", "--max-body", "--dedupe-capacity"):
             places.append(["verify", "--ndjson", number, typed])
         for args in places:
             with self.subTest(args=args):
-                self.check_usage_error(run(*args, stdin=BODY, secrets=[typed]), "puck-webhooks: ", "--")
+                self.check_usage_error(run(*args, stdin=BODY, secrets=[typed]), "puck-webhooks: ")
 
 
 if __name__ == "__main__":

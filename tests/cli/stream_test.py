@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from support import (NOW, OK, SECRET, TIMEOUT, UNDECIDED, UNKNOWN_SECRET, CliTest, Verdict, envelope, environment,
-                     event_id, leaks, line, main, read_verdicts, reasons, run_measured, signed, tool)
+from support import (NOW, OK, REJECTED, SECRET, TIMEOUT, UNDECIDED, UNKNOWN_SECRET, USAGE, CliTest, Verdict, envelope,
+                     environment, event_id, leaks, line, main, read_verdicts, reasons, run_measured, signed, tool)
 
 TEN_MB = 10_000_000
 GARBAGE = (b"garbage\n", b"\n", b"\0\xff{\n", b"{}\n", b'{"headers":{},"body":"\n')
@@ -239,6 +239,38 @@ class ClosedStreams(CliTest):
     def test_no_stderr_is_no_reason_to_stop(self) -> None:
         code, output, _ = self.with_closed("2>&-", "-")
         self.assertEqual((code, reasons(read_verdicts(output))), (OK, ["ok"]))
+
+
+class Sinks(CliTest):
+    """What was judged is written, whatever becomes of the other stream."""
+
+    MIXED = b"".join(line(envelope(event_id=event_id(n)), secret=(SECRET, UNKNOWN_SECRET)[n % 2]) for n in range(2000))
+
+    def test_rejects_do_not_share_a_file_with_the_events(self) -> None:
+        out = self.folder / "out"
+        for rejects in (out, Path("/dev/stdout")):
+            source = self.file("in", self.MIXED)
+            code, _, words = run_measured("verify", "--ndjson", "-", "--events", "--rejects", rejects, source=source, target=out)
+            self.assertEqual((code, out.read_bytes()), (USAGE, b""))
+            self.assertIn("--rejects", words)
+
+    def test_events_survive_when_rejects_cannot_be_written(self) -> None:
+        result = self.filter(self.MIXED, args=["--events", "--rejects", "/dev/full"])
+        self.assertEqual(result.code, UNDECIDED)
+        self.assertGreater(result.stdout.count(b"\n"), 0)
+        self.assertTrue(result.stdout.endswith(b"}\n"))
+
+    def test_a_stream_that_does_not_block_is_waited_for(self) -> None:
+        process = subprocess.Popen([tool(), "verify", "--ndjson", "-", "--no-dedupe"], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, env=environment((SECRET,)), preexec_fn=lambda: [
+                                       os.set_blocking(stream, False) for stream in (0, 1)] and None)
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(self.MIXED[:100_000])
+        process.stdin.flush()
+        select.select([process.stdout], [], [], 60)  # it has come to a pause in its input
+        output, _ = process.communicate(self.MIXED[100_000:], timeout=TIMEOUT)
+        self.assertEqual(len(read_verdicts(output)), 2000)
+        self.assertEqual(process.returncode, REJECTED)
 
 
 class LongestLine(CliTest):

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import subprocess
 
-from support import NOW, OK, SECRET, TIMEOUT, USAGE, CliTest, envelope, environment, line, main, run, sign, tool
+from support import NOW, OK, SECRET, TIMEOUT, UNDECIDED, USAGE, CliTest, envelope, environment, line, main, run, sign, tool
 
 BODY = envelope()
 HEADER = f"X-Puck-Signature: {sign(SECRET, NOW, BODY)}"
@@ -31,6 +31,12 @@ class Help(CliTest):
             for word in words:
                 with self.subTest(command, word=word):
                     self.assertIn(word, text)
+
+    def test_help_that_cannot_be_written_is_an_error(self) -> None:
+        for args in (["--version"], ["--help"], ["verify", "--help"]):
+            with open("/dev/full", "wb") as full:
+                done = subprocess.run([tool(), *args], stdout=full, stderr=subprocess.PIPE, timeout=TIMEOUT)
+            self.assertEqual(done.returncode, UNDECIDED)
 
     def test_version(self) -> None:
         result = run("--version", secrets=())
