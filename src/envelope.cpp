@@ -23,11 +23,20 @@ namespace {
 constexpr std::size_t max_document = 1'073'741'824;
 
 /// The fastest implementation for this machine. simdjson's own choice would ask the environment first.
-const simdjson::implementation& best_implementation() noexcept {
+const simdjson::implementation& choose_implementation() noexcept {
     for (const simdjson::implementation* each : simdjson::get_available_implementations())  // the best comes first
         if (each->supported_by_runtime_system()) return *each;
     return *simdjson::builtin_implementation();
 }
+
+const simdjson::implementation& best_implementation() noexcept {
+    static const simdjson::implementation& best = choose_implementation();
+    return best;
+}
+
+// simdjson makes its list in the first call, and ends the program if there is no memory for it. So that call is made
+// while the program is loaded, and not while it judges a delivery.
+[[maybe_unused]] const simdjson::implementation& chosen_at_load = best_implementation();
 
 thread_local bool workspace_is_gone = false;  // outlives the workspace while a thread ends
 
