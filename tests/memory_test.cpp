@@ -1,5 +1,6 @@
 // What the library does with memory: no byte read past an end, nothing allocated on the hot path, no trace left in
 // OpenSSL's error queue, and every allocation may fail.
+#include "support/cxx_memory.hpp"
 #include "support/deliveries.hpp"
 #include "support/guard_page.hpp"
 #include "support/openssl_memory.hpp"
@@ -12,9 +13,7 @@
 #include <openssl/err.h>
 #include <sys/mman.h>
 #include <atomic>
-#include <cstdlib>
 #include <memory>
-#include <new>
 #include <string>
 #include <thread>
 #include <vector>
@@ -25,48 +24,14 @@ using support::now;
 
 namespace {
 
-thread_local std::size_t allocations = 0;
-thread_local std::size_t allowed_allocations = static_cast<std::size_t>(-1);
-
-bool may_allocate() noexcept {
-    if (allowed_allocations == 0) return false;
-    --allowed_allocations;
-    ++allocations;
-    return true;
-}
-
-void* allocate(std::size_t size) noexcept { return may_allocate() ? std::malloc(size != 0 ? size : 1) : nullptr; }
-
-void* allocate_or_throw(std::size_t size) {
-    void* const got = allocate(size);
-    if (got == nullptr) throw std::bad_alloc();
-    return got;
-}
-
 template <class Function>
 std::size_t allocations_of(Function function) {
-    const std::size_t before = allocations;
+    const std::size_t before = support::allocations();
     function();
-    return allocations - before;
+    return support::allocations() - before;
 }
 
 }  // namespace
-
-void* operator new(std::size_t size) { return allocate_or_throw(size); }
-void* operator new[](std::size_t size) { return allocate_or_throw(size); }
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
-void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
-void* operator new(std::size_t size, std::align_val_t alignment) {
-    void* const got = may_allocate() ? std::aligned_alloc(static_cast<std::size_t>(alignment), size) : nullptr;
-    if (got == nullptr) throw std::bad_alloc();
-    return got;
-}
-void operator delete(void* gone, std::align_val_t) noexcept { std::free(gone); }
-void operator delete(void* gone, std::size_t, std::align_val_t) noexcept { std::free(gone); }
-void operator delete(void* gone) noexcept { std::free(gone); }
-void operator delete[](void* gone) noexcept { std::free(gone); }
-void operator delete(void* gone, std::size_t) noexcept { std::free(gone); }
-void operator delete[](void* gone, std::size_t) noexcept { std::free(gone); }
 
 TEST_CASE("verify allocates nothing, and receive only the event's bytes") {
     const std::string body = envelope();
@@ -98,9 +63,9 @@ TEST_CASE("a receiver out of memory says so, accepts nothing, and recovers") {
     std::size_t failures = 0;
     std::thread([&] {  // a thread of its own has no working memory yet
         for (bool done = false; !done;) {
-            allowed_allocations = failures;
+            support::allow_allocations(failures);
             auto judged = receiver.receive({headers, body, now});
-            allowed_allocations = static_cast<std::size_t>(-1);
+            support::allow_allocations(support::without_limit);
             done = judged.has_value();
             if (done) {
                 CHECK(judged->commit() == reason::ok);
@@ -119,11 +84,11 @@ TEST_CASE("what cannot be built for want of memory says so") {
     const auto fails_until_it_works = [](auto build) {
         std::size_t failures = 0;
         for (;; ++failures) {
-            allowed_allocations = failures;
+            support::allow_allocations(failures);
             const auto built = build();
             const bool has_value = built.has_value();
             const reason why = has_value ? reason::ok : built.error().why();
-            allowed_allocations = static_cast<std::size_t>(-1);
+            support::allow_allocations(support::without_limit);
             if (has_value) break;
             CHECK(why == reason::out_of_memory);
         }
@@ -173,14 +138,13 @@ TEST_CASE("when OpenSSL fails at any step, nothing is accepted, the error queue 
     const std::string signature = support::sign(body);
     const auto ring = support::ring();
     const auto verifier = support::verifier();
-    const auto without_limit = static_cast<std::size_t>(-1);
 
     const auto fails_until_it_works = [&](auto call) {
         std::size_t failures = 0;
         for (;; ++failures) {
             support::allow_openssl_allocations(failures);
             const auto done = call();
-            support::allow_openssl_allocations(without_limit);
+            support::allow_openssl_allocations(support::without_limit);
             if (done.has_value()) break;
             CHECK(done.error().why() == reason::crypto_failure);
         }

@@ -1,4 +1,4 @@
-"""The laws of the house: who may include what, and what the core never does. Run as laws.py CORE_LIBRARY."""
+"""The laws of the house: who may include what, and what the core never does. Run as laws.py CORE_LIBRARY C_LIBRARY."""
 
 import pathlib
 import re
@@ -139,6 +139,22 @@ class Laws(unittest.TestCase):
         for name in ("getenv", "printf", "puts", "time", "clock_gettime", "abort", "exit", "std::cout", "std::cerr"):
             self.assertIsNone(re.search(rf"\bU {re.escape(name)}(@|$)", undefined, re.MULTILINE), name)
 
+    def test_the_c_library_exports_the_functions_of_its_header_and_nothing_else(self) -> None:
+        header = (ROOT / "bindings/c/include/puck/webhooks.h").read_text()
+        declared = set(re.findall(r"^PUCK_API [^;]*?\b(puck_\w+)\(", header, re.MULTILINE))
+        symbols = subprocess.run(["nm", "-D", "--defined-only", sys.argv[2]], check=True, capture_output=True, text=True).stdout
+        exported = {name.split("@")[0] for _, kind, name in map(str.split, symbols.splitlines()) if kind != "A"}
+        self.assertEqual(exported, declared)
+        self.assertGreater(len(declared), 20)
+
+    def test_the_c_reasons_are_those_of_the_core(self) -> None:
+        core = re.findall(r"^    (\w+) = (-?\d+),", (ROOT / "include/puck/reason.hpp").read_text(), re.MULTILINE)
+        header = (ROOT / "bindings/c/include/puck/webhooks.h").read_text()
+        in_c = re.findall(r"^    PUCK_(\w+) = (-?\d+)", header.split("enum puck_severity")[0], re.MULTILINE)
+        self.assertEqual([(name.lower(), number) for name, number in in_c], core)
+        pins = (ROOT / "bindings/c/webhooks_c.cpp").read_text()
+        self.assertEqual(re.findall(r"\{PUCK_(\w+), reason::(\w+)\}", pins), [(name.upper(), name) for name, _ in core])
+
     def test_the_version_is_written_once(self) -> None:
         version = re.search(r'version = "([^"]+)"', (ROOT / "include/puck/version.hpp").read_text())
         assert version
@@ -148,9 +164,10 @@ class Laws(unittest.TestCase):
 
     def test_the_readme_shows_the_example_and_the_reasons_as_they_are(self) -> None:
         readme = (ROOT / "README.md").read_text()
-        example = (ROOT / "tests/examples/receive.cpp").read_text()
-        self.assertIn(f"```cpp\n{example}```", readme)
-        self.assertLessEqual(len(example.splitlines()), 15)
+        for language, name, lines in (("cpp", "receive.cpp", 15), ("c", "receive.c", 40)):
+            example = (ROOT / "tests/examples" / name).read_text()
+            self.assertIn(f"```{language}\n{example}```", readme)
+            self.assertLessEqual(len(example.splitlines()), lines)
 
         shown = re.findall(r"^\| (-?\d+) \| `(\w+)` \| (\d+) \|", readme, re.MULTILINE)
         numbers = dict(re.findall(r"(\w+) = (-?\d+),", (ROOT / "include/puck/reason.hpp").read_text()))

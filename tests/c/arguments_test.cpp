@@ -1,0 +1,253 @@
+// The C door's arguments: every pointer NULL in turn, and structs of every size.
+#include "c/support.hpp"
+#include "support/guard_page.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstring>
+#include <string>
+#include <vector>
+
+namespace {
+
+const std::string body = support::envelope();
+const std::string& signature() {
+    static const std::string made = support::sign(body);  // not before main, which watches OpenSSL's memory
+    return made;
+}
+constexpr std::uint8_t id[16] = {1};
+
+/// A struct with bytes behind it, as a later version would have.
+template <class Struct>
+struct grown {
+    Struct known;
+    unsigned char more[64] = {};
+
+    explicit grown(Struct init) : known(init) { known.struct_size = sizeof(grown); }
+};
+
+}  // namespace
+
+TEST_CASE("C: every pointer is NULL in turn") {
+    const auto store = c::lru();
+    const auto verifier = c::make_verifier();
+    const auto receiver = c::make_receiver(store.get());
+    const puck_header headers[]{c::header("X-Puck-Signature", signature())};
+    const char* const text = body.data();
+    const std::size_t size = body.size();
+    char room[PUCK_SIGNATURE_SIZE];
+    std::uint64_t token = 0;
+    std::int32_t seen = 0;
+    puck_event_fields fields = PUCK_EVENT_FIELDS_INIT;
+    puck_lru_stats stats = PUCK_LRU_STATS_INIT;
+    puck_verifier* new_verifier = nullptr;
+    puck_receiver* new_receiver = nullptr;
+    puck_dedupe* new_store = nullptr;
+    puck_event* event = nullptr;
+    puck_delivery* delivery = nullptr;
+    REQUIRE(puck_parse_envelope(text, size, &event, nullptr) == PUCK_OK);
+    const c::event owner(event);
+    puck_event* other = nullptr;
+
+    CHECK(puck_sign(nullptr, 1, text, size, 0, room, sizeof room) == PUCK_INVALID_ARGUMENT);
+    CHECK(puck_sign(&c::secret, 1, nullptr, 1, 0, room, sizeof room) == PUCK_INVALID_ARGUMENT);
+    CHECK(puck_sign(&c::secret, 1, text, size, 0, nullptr, sizeof room) == PUCK_INVALID_ARGUMENT);
+
+    CHECK(puck_verifier_new(nullptr, 1, nullptr, &new_verifier, nullptr) == PUCK_INVALID_ARGUMENT);
+    CHECK(puck_verifier_new(&c::secret, 1, nullptr, nullptr, nullptr) == PUCK_INVALID_ARGUMENT);
+    const puck_bytes hollow{nullptr, 20};
+    CHECK(puck_verifier_new(&hollow, 1, nullptr, &new_verifier, nullptr) == PUCK_INVALID_ARGUMENT);
+
+    CHECK(puck_verify(nullptr, text, size, signature().data(), signature().size(), support::now, nullptr) ==
+          PUCK_INVALID_ARGUMENT);
+    CHECK(puck_verify(verifier.get(), nullptr, 1, signature().data(), signature().size(), support::now, nullptr) ==
+          PUCK_INVALID_ARGUMENT);
+    CHECK(puck_verify(verifier.get(), text, size, nullptr, 1, support::now, nullptr) == PUCK_INVALID_ARGUMENT);
+    CHECK(puck_dangerously_verify_without_window(nullptr, text, size, signature().data(), signature().size(),
+                                                 nullptr) == PUCK_INVALID_ARGUMENT);
+
+    CHECK(puck_parse_envelope(nullptr, 1, &other, nullptr) == PUCK_INVALID_ARGUMENT);
+    CHECK(puck_parse_envelope(text, size, nullptr, nullptr) == PUCK_INVALID_ARGUMENT);
+    CHECK(puck_event_get(nullptr, &fields) == PUCK_INVALID_ARGUMENT);
+    CHECK(puck_event_get(event, nullptr) == PUCK_INVALID_ARGUMENT);
+
+    CHECK(puck_lru_new(nullptr, nullptr, nullptr) == PUCK_INVALID_ARGUMENT);
+    CHECK(puck_callbacks_new(nullptr, &new_store) == PUCK_INVALID_ARGUMENT);
+    for (int i = 0; i < 4; ++i) {
+        const auto claim = [](void*, const std::uint8_t*, std::uint64_t*) -> std::int32_t { return PUCK_OK; };
+        const auto settle = [](void*, const std::uint8_t*, std::uint64_t) -> std::int32_t { return PUCK_OK; };
+        puck_callbacks callbacks{sizeof callbacks, nullptr, claim, settle, settle};
+        if (i == 0) callbacks.claim = nullptr;
+        if (i == 1) callbacks.commit = nullptr;
+        if (i == 2) callbacks.release = nullptr;
+        CHECK(puck_callbacks_new(&callbacks, i == 3 ? nullptr : &new_store) == PUCK_INVALID_ARGUMENT);
+    }
+    CHECK(puck_dedupe_claim(nullptr, id, &token) == PUCK_INVALID_ARGUMENT);
+    CHECK(puck_dedupe_claim(store.get(), nullptr, &token) == PUCK_INVALID_ARGUMENT);
+    CHECK(puck_dedupe_claim(store.get(), id, nullptr) == PUCK_INVALID_ARGUMENT);
+    CHECK(puck_dedupe_commit(nullptr, id, 0) == PUCK_INVALID_ARGUMENT);
+    CHECK(puck_dedupe_commit(store.get(), nullptr, 0) == PUCK_INVALID_ARGUMENT);
+    CHECK(puck_dedupe_release(nullptr, id, 0) == PUCK_INVALID_ARGUMENT);
+    CHECK(puck_dedupe_release(store.get(), nullptr, 0) == PUCK_INVALID_ARGUMENT);
+    CHECK(puck_lru_get_stats(nullptr, &stats) == PUCK_INVALID_ARGUMENT);
+    CHECK(puck_lru_get_stats(store.get(), nullptr) == PUCK_INVALID_ARGUMENT);
+    CHECK(puck_lru_seen(nullptr, id, &seen) == PUCK_INVALID_ARGUMENT);
+    CHECK(puck_lru_seen(store.get(), nullptr, &seen) == PUCK_INVALID_ARGUMENT);
+    CHECK(puck_lru_seen(store.get(), id, nullptr) == PUCK_INVALID_ARGUMENT);
+
+    CHECK(puck_receiver_new(nullptr, 1, nullptr, store.get(), &new_receiver, nullptr) == PUCK_INVALID_ARGUMENT);
+    CHECK(puck_receiver_new(&c::secret, 1, nullptr, nullptr, &new_receiver, nullptr) == PUCK_INVALID_ARGUMENT);
+    CHECK(puck_receiver_new(&c::secret, 1, nullptr, store.get(), nullptr, nullptr) == PUCK_INVALID_ARGUMENT);
+    CHECK(puck_receive(nullptr, headers, 1, text, size, support::now, &delivery, nullptr) == PUCK_INVALID_ARGUMENT);
+    CHECK(puck_receive(receiver.get(), nullptr, 1, text, size, support::now, &delivery, nullptr) ==
+          PUCK_INVALID_ARGUMENT);
+    CHECK(puck_receive(receiver.get(), headers, 1, nullptr, 1, support::now, &delivery, nullptr) ==
+          PUCK_INVALID_ARGUMENT);
+    CHECK(puck_receive(receiver.get(), headers, 1, text, size, support::now, nullptr, nullptr) ==
+          PUCK_INVALID_ARGUMENT);
+    for (const puck_header& header : {puck_header{hollow, c::bytes("")}, puck_header{c::bytes(""), hollow}})
+        CHECK(puck_receive(receiver.get(), &header, 1, text, size, support::now, &delivery, nullptr) ==
+              PUCK_INVALID_ARGUMENT);
+    CHECK(puck_delivery_commit(nullptr) == PUCK_INVALID_ARGUMENT);
+    CHECK(puck_delivery_release(nullptr) == PUCK_INVALID_ARGUMENT);
+
+    CHECK(new_verifier == nullptr);
+    CHECK(new_receiver == nullptr);
+    CHECK(new_store == nullptr);
+    CHECK(other == nullptr);
+    CHECK(delivery == nullptr);
+    REQUIRE(puck_lru_get_stats(store.get(), &stats) == PUCK_OK);
+    CHECK(stats.claims == 0);
+}
+
+TEST_CASE("C: outputs are zeroed when an argument is wrong") {
+    const auto store = c::lru();
+    std::uint64_t token = 7;
+    CHECK(puck_dedupe_claim(store.get(), nullptr, &token) == PUCK_INVALID_ARGUMENT);
+    CHECK(token == 0);
+    std::int32_t seen = 7;
+    CHECK(puck_lru_seen(store.get(), nullptr, &seen) == PUCK_INVALID_ARGUMENT);
+    CHECK(seen == 0);
+    puck_lru_stats stats{sizeof stats, 1, 1, 1, 1, 1, 1, 1};
+    CHECK(puck_lru_get_stats(nullptr, &stats) == PUCK_INVALID_ARGUMENT);
+    CHECK(stats.claims == 0);
+    CHECK(stats.in_progress == 0);
+    CHECK(stats.struct_size == sizeof stats);
+    puck_event_fields fields = PUCK_EVENT_FIELDS_INIT;
+    fields.event_id = c::bytes("x");
+    fields.id[15] = 1;
+    CHECK(puck_event_get(nullptr, &fields) == PUCK_INVALID_ARGUMENT);
+    CHECK(fields.event_id.data == nullptr);
+    CHECK(fields.id[15] == 0);
+    auto* delivery = reinterpret_cast<puck_delivery*>(&stats);
+    puck_account account = PUCK_ACCOUNT_INIT;
+    account.is_authentic = 1;
+    CHECK(puck_receive(nullptr, nullptr, 0, nullptr, 0, 0, &delivery, &account) == PUCK_INVALID_ARGUMENT);
+    CHECK(delivery == nullptr);
+    CHECK(account.is_authentic == 0);
+    CHECK(std::string(account.detail).find("NULL") != std::string::npos);
+}
+
+TEST_CASE("C: NULL with size 0 is an empty body, an empty header, and no headers") {
+    const auto verifier = c::make_verifier();
+    const std::string empty = support::sign("");
+    CHECK(puck_verify(verifier.get(), nullptr, 0, empty.data(), empty.size(), support::now, nullptr) == PUCK_OK);
+    CHECK(puck_verify(verifier.get(), "", 0, nullptr, 0, support::now, nullptr) == PUCK_MISSING_SIGNATURE);
+    const auto store = c::lru();
+    const auto receiver = c::make_receiver(store.get());
+    puck_delivery* delivery = nullptr;
+    CHECK(puck_receive(receiver.get(), nullptr, 0, nullptr, 0, support::now, &delivery, nullptr) ==
+          PUCK_MISSING_SIGNATURE);
+}
+
+TEST_CASE("C: a struct that does not say its size, or too small a one, is refused and not touched") {
+    const auto store = c::lru();
+    const auto verifier = c::make_verifier();
+    const auto receiver = c::make_receiver(store.get());
+    for (const std::uint64_t size :
+         {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{7}, UINT64_MAX, std::uint64_t{4097}}) {
+        puck_account account;
+        std::memset(&account, 0x5a, sizeof account);
+        account.struct_size = size;
+        puck_account before = account;
+        puck_delivery* delivery = nullptr;
+        const puck_header headers[]{c::header("X-Puck-Signature", signature())};
+        CHECK(puck_verify(verifier.get(), body.data(), body.size(), signature().data(), signature().size(),
+                          support::now, &account) == PUCK_INVALID_ARGUMENT);
+        CHECK(puck_receive(receiver.get(), headers, 1, body.data(), body.size(), support::now, &delivery, &account) ==
+              PUCK_INVALID_ARGUMENT);
+        CHECK(delivery == nullptr);
+        CHECK(std::memcmp(&account, &before, sizeof account) == 0);
+
+        puck_verifier_settings settings = PUCK_VERIFIER_SETTINGS_INIT;
+        settings.struct_size = size;
+        puck_verifier* made = nullptr;
+        const char* detail = nullptr;
+        CHECK(puck_verifier_new(&c::secret, 1, &settings, &made, &detail) == PUCK_INVALID_ARGUMENT);
+        CHECK(std::string(detail).find("struct_size") != std::string::npos);
+        puck_lru_settings lru_settings = PUCK_LRU_SETTINGS_INIT;
+        lru_settings.struct_size = size;
+        puck_dedupe* other = nullptr;
+        CHECK(puck_lru_new(&lru_settings, &other, nullptr) == PUCK_INVALID_ARGUMENT);
+        puck_lru_stats stats = PUCK_LRU_STATS_INIT;
+        stats.struct_size = size;
+        CHECK(puck_lru_get_stats(store.get(), &stats) == PUCK_INVALID_ARGUMENT);
+        puck_callbacks callbacks = PUCK_CALLBACKS_INIT;
+        callbacks.struct_size = size;
+        CHECK(puck_callbacks_new(&callbacks, &other) == PUCK_INVALID_ARGUMENT);
+        puck_event* event = nullptr;
+        REQUIRE(puck_parse_envelope(body.data(), body.size(), &event, nullptr) == PUCK_OK);
+        const c::event owner(event);
+        puck_event_fields fields = PUCK_EVENT_FIELDS_INIT;
+        fields.struct_size = size;
+        CHECK(puck_event_get(event, &fields) == PUCK_INVALID_ARGUMENT);
+    }
+    puck_lru_stats stats = PUCK_LRU_STATS_INIT;
+    REQUIRE(puck_lru_get_stats(store.get(), &stats) == PUCK_OK);
+    CHECK(stats.claims == 0);
+}
+
+TEST_CASE("C: a later version's struct is read if what is new in it is zero, and refused otherwise") {
+    grown<puck_verifier_settings> settings(PUCK_VERIFIER_SETTINGS_INIT);
+    puck_verifier* made = nullptr;
+    CHECK(puck_verifier_new(&c::secret, 1, &settings.known, &made, nullptr) == PUCK_OK);
+    puck_verifier_free(made);
+    for (unsigned char& byte : settings.more) {
+        byte = 1;
+        CHECK(puck_verifier_new(&c::secret, 1, &settings.known, &made, nullptr) == PUCK_INVALID_ARGUMENT);
+        CHECK(made == nullptr);
+        byte = 0;
+    }
+}
+
+TEST_CASE("C: a later version's struct is filled as far as it is known, and zeroed behind it") {
+    grown<puck_account> account(PUCK_ACCOUNT_INIT);
+    std::memset(account.more, 0x5a, sizeof account.more);
+    const auto verifier = c::make_verifier();
+    CHECK(puck_verify(verifier.get(), body.data(), body.size(), signature().data(), signature().size(), support::now,
+                      &account.known) == PUCK_OK);
+    CHECK(account.known.is_authentic == 1);
+    CHECK(account.known.struct_size == sizeof account);
+    for (const unsigned char byte : account.more) CHECK(byte == 0);
+}
+
+TEST_CASE("C: nothing is read past the end of any argument") {
+    const support::guarded secret(support::secret), guarded_body(body), guarded_signature(signature());
+    const support::guarded name("X-Puck-Signature");
+    const puck_bytes secrets[]{c::bytes(secret.view())};
+    const puck_header headers[]{{c::bytes(name.view()), c::bytes(guarded_signature.view())}};
+    const support::guarded array({reinterpret_cast<const char*>(headers), sizeof headers});
+    const auto store = c::lru();
+    puck_receiver* receiver = nullptr;
+    REQUIRE(puck_receiver_new(secrets, 1, nullptr, store.get(), &receiver, nullptr) == PUCK_OK);
+    const c::receiver owner(receiver);
+    puck_delivery* delivery = nullptr;
+    CHECK(puck_receive(receiver, reinterpret_cast<const puck_header*>(array.view().data()), 1,
+                       guarded_body.view().data(), guarded_body.view().size(), support::now, &delivery,
+                       nullptr) == PUCK_OK);
+    puck_delivery_free(delivery);
+    char room[PUCK_SIGNATURE_SIZE];
+    CHECK(puck_sign(secrets, 1, guarded_body.view().data(), guarded_body.view().size(), support::now, room,
+                    sizeof room) == PUCK_OK);
+    CHECK(std::string(room) == signature());
+}
