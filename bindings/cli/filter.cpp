@@ -57,8 +57,9 @@ public:
         try {
             for (line_reader::line line; lines.next(line);) judge(line);
         } catch (...) {
-            rescue(main_);  // what was judged stays judged
-            rescue(others_);
+            // What was judged stays judged; of several failures the first is told.
+            static_cast<void>(main_.try_flush());
+            static_cast<void>(others_.try_flush());
             throw;
         }
         flush();
@@ -94,11 +95,6 @@ private:
         output& to = options_.events ? others_ : main_;
         append_json(to.text(), given);
         to.end_line();
-    }
-
-    static void rescue(output& text) noexcept try {
-        text.flush();
-    } catch (const std::exception&) {  // the first failure is the one to tell
     }
 
     void flush() {

@@ -106,19 +106,24 @@ void output::end_line() {
     if (text_.size() >= chunk) flush();
 }
 
-void output::flush() {
-    for (std::size_t done = 0; done < text_.size();) {
+bool output::try_flush() noexcept {
+    bool failed = false;
+    for (std::size_t done = 0; done < text_.size() && !failed;) {
         const ssize_t written = ::write(descriptor_, text_.data() + done, text_.size() - done);
         if (written >= 0) {
             done += static_cast<std::size_t>(written);
         } else if (errno == EAGAIN) {
             wait_for(descriptor_, POLLOUT);
-        } else if (errno != EINTR) {
-            text_.clear();
-            throw std::runtime_error("cannot write the output: " + reason_of_errno());
+        } else {
+            failed = errno != EINTR;
         }
     }
     text_.clear();
+    return !failed;
+}
+
+void output::flush() {
+    if (!try_flush()) throw std::runtime_error("cannot write the output: " + reason_of_errno());
 }
 
 line_reader::line_reader(const file& from, std::size_t max_line, std::size_t padding,

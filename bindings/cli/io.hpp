@@ -61,7 +61,10 @@ public:
     [[nodiscard]] std::string& text() noexcept { return text_; }
     void end_line();
 
-    /// Throws std::runtime_error if writing fails, and then forgets the text.
+    /// False, with errno set, if writing fails. The text is gone in either case.
+    [[nodiscard]] bool try_flush() noexcept;
+
+    /// The same, but throws std::runtime_error.
     void flush();
 
     [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
