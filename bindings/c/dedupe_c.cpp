@@ -89,9 +89,9 @@ std::int32_t puck_lru_new(const puck_lru_settings* settings, puck_dedupe** dedup
     });
 }
 
-std::int32_t puck_callbacks_new(const puck_callbacks* callbacks, puck_dedupe** dedupe) {
+std::int32_t puck_callbacks_new(const puck_callbacks* callbacks, puck_dedupe** dedupe, const char** detail) {
     if (dedupe != nullptr) *dedupe = nullptr;
-    return guarded(nullptr, [&]() -> outcome {
+    return guarded(detail, [&]() -> outcome {
         puck_callbacks given = PUCK_CALLBACKS_INIT;
         if (dedupe == nullptr || callbacks == nullptr) return null_pointer;
         if (!puck_c::read(callbacks, given)) return puck_c::bad_struct;

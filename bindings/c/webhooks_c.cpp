@@ -174,16 +174,17 @@ std::int32_t puck_reason_retryable(std::int32_t why) { return puck::retryable(st
 const char* puck_version() { return puck::version.data(); }
 
 std::int32_t puck_sign(const puck_bytes* secrets, std::size_t secret_count, const void* body, std::size_t body_size,
-                       std::int64_t timestamp, char* signature, std::size_t signature_size) {
+                       std::int64_t timestamp, char* signature, std::size_t signature_size, const char** detail) {
     if (signature != nullptr && signature_size > 0) *signature = '\0';
-    return guarded(nullptr, [&]() -> outcome {
+    return guarded(detail, [&]() -> outcome {
         const auto bytes = puck_c::view(body, body_size);
         if (signature == nullptr || !bytes) return null_pointer;
         const auto ring = ring_of(secrets, secret_count);
         if (!ring) return ring.error();
         const auto value = puck::sign(*ring, *bytes, timestamp);
         if (!value) return value.error();
-        if (value->size() >= signature_size) return error(reason::invalid_argument);
+        if (value->size() >= signature_size)
+            return error(reason::invalid_argument, "There is too little room for the signature.");
         copy_text(*value, signature);
         return std::nullopt;
     });
@@ -266,6 +267,8 @@ std::int32_t puck_receive(const puck_receiver* receiver, const puck_header* head
         std::array<std::byte, 4096> room;  // enough for the headers of most requests, so that they need no allocation
         std::pmr::monotonic_buffer_resource memory(room.data(), room.size());
         std::pmr::vector<puck::header> lines(&memory);
+        if (header_count > lines.max_size())
+            return error(reason::invalid_argument, "The count of headers is more than any memory could hold.");
         if (!read_headers(headers, header_count, lines)) return null_pointer;
 
         auto judged = receiver->core.receive({lines, *bytes, now});
@@ -275,9 +278,9 @@ std::int32_t puck_receive(const puck_receiver* receiver, const puck_header* head
             if (no.event) tell(account, *no.event);
             return no;
         }
+        tell(account, judged->authenticity());
+        tell(account, judged->event());
         *delivery = new puck_delivery(std::move(*judged));
-        tell(account, (*delivery)->core.authenticity());
-        tell(account, (*delivery)->core.event());
         return std::nullopt;
     });
 }

@@ -1,4 +1,5 @@
 // The C door's arguments: every pointer NULL in turn, and structs of every size.
+#include "bindings/c/guard.hpp"
 #include "c/support.hpp"
 #include "support/guard_page.hpp"
 
@@ -49,9 +50,9 @@ TEST_CASE("C: every pointer is NULL in turn") {
     const c::event owner(event);
     puck_event* other = nullptr;
 
-    CHECK(puck_sign(nullptr, 1, text, size, 0, room, sizeof room) == PUCK_INVALID_ARGUMENT);
-    CHECK(puck_sign(&c::secret, 1, nullptr, 1, 0, room, sizeof room) == PUCK_INVALID_ARGUMENT);
-    CHECK(puck_sign(&c::secret, 1, text, size, 0, nullptr, sizeof room) == PUCK_INVALID_ARGUMENT);
+    CHECK(puck_sign(nullptr, 1, text, size, 0, room, sizeof room, nullptr) == PUCK_INVALID_ARGUMENT);
+    CHECK(puck_sign(&c::secret, 1, nullptr, 1, 0, room, sizeof room, nullptr) == PUCK_INVALID_ARGUMENT);
+    CHECK(puck_sign(&c::secret, 1, text, size, 0, nullptr, sizeof room, nullptr) == PUCK_INVALID_ARGUMENT);
 
     CHECK(puck_verifier_new(nullptr, 1, nullptr, &new_verifier, nullptr) == PUCK_INVALID_ARGUMENT);
     CHECK(puck_verifier_new(&c::secret, 1, nullptr, nullptr, nullptr) == PUCK_INVALID_ARGUMENT);
@@ -72,7 +73,7 @@ TEST_CASE("C: every pointer is NULL in turn") {
     CHECK(puck_event_get(event, nullptr) == PUCK_INVALID_ARGUMENT);
 
     CHECK(puck_lru_new(nullptr, nullptr, nullptr) == PUCK_INVALID_ARGUMENT);
-    CHECK(puck_callbacks_new(nullptr, &new_store) == PUCK_INVALID_ARGUMENT);
+    CHECK(puck_callbacks_new(nullptr, &new_store, nullptr) == PUCK_INVALID_ARGUMENT);
     for (int i = 0; i < 4; ++i) {
         const auto claim = [](void*, const std::uint8_t*, std::uint64_t*) -> std::int32_t { return PUCK_OK; };
         const auto settle = [](void*, const std::uint8_t*, std::uint64_t) -> std::int32_t { return PUCK_OK; };
@@ -80,7 +81,10 @@ TEST_CASE("C: every pointer is NULL in turn") {
         if (i == 0) callbacks.claim = nullptr;
         if (i == 1) callbacks.commit = nullptr;
         if (i == 2) callbacks.release = nullptr;
-        CHECK(puck_callbacks_new(&callbacks, i == 3 ? nullptr : &new_store) == PUCK_INVALID_ARGUMENT);
+        new_store = c::spoilt<puck_dedupe>();
+        CHECK(puck_callbacks_new(&callbacks, i == 3 ? nullptr : &new_store, nullptr) == PUCK_INVALID_ARGUMENT);
+        if (i == 3) new_store = nullptr;
+        CHECK(new_store == nullptr);
     }
     CHECK(puck_dedupe_claim(nullptr, id, &token) == PUCK_INVALID_ARGUMENT);
     CHECK(puck_dedupe_claim(store.get(), nullptr, &token) == PUCK_INVALID_ARGUMENT);
@@ -95,7 +99,9 @@ TEST_CASE("C: every pointer is NULL in turn") {
     CHECK(puck_lru_seen(store.get(), nullptr, &seen) == PUCK_INVALID_ARGUMENT);
     CHECK(puck_lru_seen(store.get(), id, nullptr) == PUCK_INVALID_ARGUMENT);
 
+    new_receiver = c::spoilt<puck_receiver>();
     CHECK(puck_receiver_new(nullptr, 1, nullptr, store.get(), &new_receiver, nullptr) == PUCK_INVALID_ARGUMENT);
+    CHECK(new_receiver == nullptr);
     CHECK(puck_receiver_new(&c::secret, 1, nullptr, nullptr, &new_receiver, nullptr) == PUCK_INVALID_ARGUMENT);
     CHECK(puck_receiver_new(&c::secret, 1, nullptr, store.get(), nullptr, nullptr) == PUCK_INVALID_ARGUMENT);
     CHECK(puck_receive(nullptr, headers, 1, text, size, support::now, &delivery, nullptr) == PUCK_INVALID_ARGUMENT);
@@ -169,7 +175,7 @@ TEST_CASE("C: a struct that does not say its size, or too small a one, is refuse
         puck_account account;
         std::memset(&account, 0x5a, sizeof account);
         account.struct_size = size;
-        puck_account before = account;
+        const puck_account before = account;
         puck_delivery* delivery = nullptr;
         const puck_header headers[]{c::header("X-Puck-Signature", signature())};
         CHECK(puck_verify(verifier.get(), body.data(), body.size(), signature().data(), signature().size(),
@@ -192,9 +198,10 @@ TEST_CASE("C: a struct that does not say its size, or too small a one, is refuse
         puck_lru_stats stats = PUCK_LRU_STATS_INIT;
         stats.struct_size = size;
         CHECK(puck_lru_get_stats(store.get(), &stats) == PUCK_INVALID_ARGUMENT);
-        puck_callbacks callbacks = PUCK_CALLBACKS_INIT;
-        callbacks.struct_size = size;
-        CHECK(puck_callbacks_new(&callbacks, &other) == PUCK_INVALID_ARGUMENT);
+        const auto claim = [](void*, const std::uint8_t*, std::uint64_t*) -> std::int32_t { return PUCK_OK; };
+        const auto settle = [](void*, const std::uint8_t*, std::uint64_t) -> std::int32_t { return PUCK_OK; };
+        puck_callbacks callbacks{size, nullptr, claim, settle, settle};
+        CHECK(puck_callbacks_new(&callbacks, &other, nullptr) == PUCK_INVALID_ARGUMENT);
         puck_event* event = nullptr;
         REQUIRE(puck_parse_envelope(body.data(), body.size(), &event, nullptr) == PUCK_OK);
         const c::event owner(event);
@@ -205,6 +212,45 @@ TEST_CASE("C: a struct that does not say its size, or too small a one, is refuse
     puck_lru_stats stats = PUCK_LRU_STATS_INIT;
     REQUIRE(puck_lru_get_stats(store.get(), &stats) == PUCK_OK);
     CHECK(stats.claims == 0);
+}
+
+TEST_CASE("C: a struct that is one byte or one word too small is refused, whichever it is") {
+    const auto store = c::lru();
+    const auto verifier = c::make_verifier();
+    for (const std::uint64_t less : {1, 8}) {
+        puck_account account = PUCK_ACCOUNT_INIT;
+        account.struct_size -= less;
+        CHECK(puck_verify(verifier.get(), "", 0, nullptr, 0, 0, &account) == PUCK_INVALID_ARGUMENT);
+        puck_verifier_settings settings = PUCK_VERIFIER_SETTINGS_INIT;
+        settings.struct_size -= less;
+        puck_verifier* made = nullptr;
+        CHECK(puck_verifier_new(&c::secret, 1, &settings, &made, nullptr) == PUCK_INVALID_ARGUMENT);
+        puck_lru_settings lru = PUCK_LRU_SETTINGS_INIT;
+        lru.struct_size -= less;
+        puck_dedupe* other = nullptr;
+        CHECK(puck_lru_new(&lru, &other, nullptr) == PUCK_INVALID_ARGUMENT);
+        puck_lru_stats stats = PUCK_LRU_STATS_INIT;
+        stats.struct_size -= less;
+        CHECK(puck_lru_get_stats(store.get(), &stats) == PUCK_INVALID_ARGUMENT);
+    }
+}
+
+TEST_CASE("C: a count of headers that no memory could hold is the caller's mistake") {
+    const auto store = c::lru();
+    const auto receiver = c::make_receiver(store.get());
+    const puck_header header = c::header("X-Puck-Signature", signature());
+    auto* delivery = c::spoilt<puck_delivery>();
+    CHECK(puck_receive(receiver.get(), &header, SIZE_MAX, body.data(), body.size(), support::now, &delivery, nullptr) ==
+          PUCK_INVALID_ARGUMENT);
+    CHECK(delivery == nullptr);
+}
+
+TEST_CASE("C: no exception becomes a yes") {
+    const char* detail = nullptr;
+    CHECK(puck_c::guarded(&detail, []() -> puck_c::outcome { throw 7; }) == PUCK_INTERNAL);
+    CHECK(std::string(detail) == puck_reason_message(PUCK_INTERNAL));
+    CHECK(puck_c::guarded(&detail, []() -> puck_c::outcome { throw std::bad_alloc(); }) == PUCK_OUT_OF_MEMORY);
+    CHECK(std::string(detail) == puck_reason_message(PUCK_OUT_OF_MEMORY));
 }
 
 TEST_CASE("C: a later version's struct is read if what is new in it is zero, and refused otherwise") {
@@ -247,7 +293,7 @@ TEST_CASE("C: nothing is read past the end of any argument") {
                        nullptr) == PUCK_OK);
     puck_delivery_free(delivery);
     char room[PUCK_SIGNATURE_SIZE];
-    CHECK(puck_sign(secrets, 1, guarded_body.view().data(), guarded_body.view().size(), support::now, room,
-                    sizeof room) == PUCK_OK);
+    CHECK(puck_sign(secrets, 1, guarded_body.view().data(), guarded_body.view().size(), support::now, room, sizeof room,
+                    nullptr) == PUCK_OK);
     CHECK(std::string(room) == signature());
 }

@@ -27,6 +27,16 @@ struct scripted {
     std::function<std::int32_t(std::uint64_t)> on_commit = [](auto) { return PUCK_OK; };
     std::function<std::int32_t(std::uint64_t)> on_release = [](auto) { return PUCK_OK; };
     std::atomic<int> claims{0}, commits{0}, releases{0};
+    std::vector<std::uint8_t> settled_id;  // of the last commit or release
+    std::uint64_t settled_token = 0;
+
+    std::int32_t settle(std::atomic<int>& count, const std::function<std::int32_t(std::uint64_t)>& answer,
+                        const std::uint8_t* event_id, std::uint64_t token) {
+        ++count;
+        settled_id.assign(event_id, event_id + 16);
+        settled_token = token;
+        return answer(token);
+    }
 
     c::dedupe store() {
         puck_callbacks callbacks = PUCK_CALLBACKS_INIT;
@@ -36,18 +46,16 @@ struct scripted {
             ++self.claims;
             return self.on_claim(event_id, token);
         };
-        callbacks.commit = [](void* user, const std::uint8_t*, std::uint64_t token) {
+        callbacks.commit = [](void* user, const std::uint8_t* event_id, std::uint64_t token) {
             auto& self = *static_cast<scripted*>(user);
-            ++self.commits;
-            return self.on_commit(token);
+            return self.settle(self.commits, self.on_commit, event_id, token);
         };
-        callbacks.release = [](void* user, const std::uint8_t*, std::uint64_t token) {
+        callbacks.release = [](void* user, const std::uint8_t* event_id, std::uint64_t token) {
             auto& self = *static_cast<scripted*>(user);
-            ++self.releases;
-            return self.on_release(token);
+            return self.settle(self.releases, self.on_release, event_id, token);
         };
         puck_dedupe* made = nullptr;
-        REQUIRE(puck_callbacks_new(&callbacks, &made) == PUCK_OK);
+        REQUIRE(puck_callbacks_new(&callbacks, &made, nullptr) == PUCK_OK);
         return c::dedupe(made);
     }
 };
@@ -87,16 +95,13 @@ TEST_CASE("C: the built-in store claims, commits, releases and counts") {
 }
 
 TEST_CASE("C: a store of callbacks is asked for each delivery, with the event's own id and token") {
+    const std::vector<std::uint8_t> bytes_of_id{0x01, 0x8f, 0x2e, 0x3a, 0x1c, 0x47, 0x7a, 0x12,
+                                                0xb3, 0x21, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff};
     scripted script;
     std::vector<std::uint8_t> asked;
-    std::uint64_t committed = 0;
     script.on_claim = [&](const std::uint8_t* event_id, std::uint64_t* token) {
         asked.assign(event_id, event_id + 16);
         *token = 77;
-        return PUCK_OK;
-    };
-    script.on_commit = [&](std::uint64_t token) {
-        committed = token;
         return PUCK_OK;
     };
     const auto store = script.store();
@@ -104,9 +109,10 @@ TEST_CASE("C: a store of callbacks is asked for each delivery, with the event's 
     c::request request{body};
     REQUIRE(request.receive(receiver) == PUCK_OK);
     CHECK(puck_delivery_commit(request.got.get()) == PUCK_OK);
-    CHECK(asked == std::vector<std::uint8_t>{0x01, 0x8f, 0x2e, 0x3a, 0x1c, 0x47, 0x7a, 0x12, 0xb3, 0x21, 0xaa, 0xbb,
-                                             0xcc, 0xdd, 0xee, 0xff});
-    CHECK(committed == 77);
+    CHECK(asked == bytes_of_id);
+    CHECK(script.commits == 1);
+    CHECK(script.settled_id == bytes_of_id);
+    CHECK(script.settled_token == 77);
     request.got.reset();
     CHECK(script.releases == 0);
 
@@ -120,6 +126,30 @@ TEST_CASE("C: a store of callbacks is asked for each delivery, with the event's 
     std::int32_t seen = 1;
     CHECK(puck_lru_seen(store.get(), id, &seen) == PUCK_INVALID_ARGUMENT);
     CHECK(seen == 0);
+}
+
+TEST_CASE("C: a store of callbacks gets back what was not committed") {
+    scripted script;
+    const auto store = script.store();
+    const auto receiver = c::make_receiver(store.get());
+    const auto expect_release = [&](int count, std::uint64_t token) {
+        CHECK(script.releases == count);
+        CHECK(script.commits == 0);
+        CHECK(script.settled_token == token);
+        script.settled_token = 0;
+    };
+    c::request request{body};
+    REQUIRE(request.receive(receiver) == PUCK_OK);
+    request.got.reset();  // forgotten
+    expect_release(1, 42);
+    CHECK(script.settled_id[15] == 0xff);
+    REQUIRE(request.receive(receiver) == PUCK_OK);
+    CHECK(puck_delivery_release(request.got.get()) == PUCK_OK);
+    expect_release(2, 42);
+    request.got.reset();
+    CHECK(puck_dedupe_release(store.get(), id, 9) == PUCK_OK);
+    expect_release(3, 9);
+    CHECK(script.settled_id == std::vector<std::uint8_t>(id, id + 16));
 }
 
 TEST_CASE("C: what a claim may answer is passed on, and everything else is store_unavailable") {

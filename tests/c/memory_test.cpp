@@ -74,7 +74,7 @@ TEST_CASE("C: every allocation of every call fails in turn") {
         };
         const auto sign = [] {
             char room[PUCK_SIGNATURE_SIZE];
-            const std::int32_t why = puck_sign(&c::secret, 1, body.data(), body.size(), 1, room, sizeof room);
+            const std::int32_t why = puck_sign(&c::secret, 1, body.data(), body.size(), 1, room, sizeof room, nullptr);
             return (room[0] != '\0') == (why == PUCK_OK) ? why : PUCK_INTERNAL;
         };
         const auto verify = [&] {
@@ -100,7 +100,7 @@ TEST_CASE("C: every allocation of every call fails in turn") {
             callbacks.commit =
                 callbacks.release = [](void*, const std::uint8_t*, std::uint64_t) -> std::int32_t { return PUCK_OK; };
             puck_dedupe* made = nullptr;
-            const std::int32_t why = puck_callbacks_new(&callbacks, &made);
+            const std::int32_t why = puck_callbacks_new(&callbacks, &made, nullptr);
             puck_dedupe_free(made);
             return why;
         };

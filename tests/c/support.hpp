@@ -27,8 +27,16 @@ using receiver = std::unique_ptr<puck_receiver, freed<puck_receiver_free>>;
 using delivery = std::unique_ptr<puck_delivery, freed<puck_delivery_free>>;
 using event = std::unique_ptr<puck_event, freed<puck_event_free>>;
 
+/// A handle that was never one, to see that it is overwritten.
+template <class Handle>
+Handle* spoilt() {
+    return reinterpret_cast<Handle*>(std::uintptr_t{0x5a5a});
+}
+
 inline puck_bytes bytes(std::string_view text) { return {text.data(), text.size()}; }
-inline std::string_view view(const puck_bytes& bytes) { return {static_cast<const char*>(bytes.data), bytes.size}; }
+inline std::string_view view(const puck_bytes& bytes) {
+    return {static_cast<const char*>(bytes.data), static_cast<std::size_t>(bytes.size)};
+}
 inline puck_header header(std::string_view name, std::string_view value) { return {bytes(name), bytes(value)}; }
 
 inline const puck_bytes secret = bytes(support::secret);

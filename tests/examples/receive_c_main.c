@@ -17,7 +17,7 @@ int main(void) {
     const int64_t now = 1777818121;
     const puck_bytes secrets[] = {{secret, sizeof secret - 1}};
     char signature[PUCK_SIGNATURE_SIZE];
-    if (puck_sign(secrets, 1, body, sizeof body - 1, now, signature, sizeof signature) != PUCK_OK) return 1;
+    if (puck_sign(secrets, 1, body, sizeof body - 1, now, signature, sizeof signature, NULL) != PUCK_OK) return 1;
     const puck_header headers[] = {{{"X-Puck-Signature", 16}, {signature, strlen(signature)}}};
 
     if (set_up("too short", 9) != NULL) return 1;

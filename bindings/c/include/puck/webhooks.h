@@ -14,9 +14,11 @@
  * Conventions
  *
  *   Results.    Every int32_t result is one of the reasons below. PUCK_OK is 0: yes. Positive: the answer is no.
- *               Negative: it could not be decided, and so nothing is accepted. Only PUCK_OK accepts.
+ *               Negative: it could not be decided, and so nothing is accepted. Only PUCK_OK accepts. Besides those that
+ *               are listed, any call may answer PUCK_INTERNAL.
  *   Arguments.  The object first, then what is read, then what is written. Out-parameters are set on every path: on
  *               failure pointers to NULL and structs to zero (their struct_size aside). A zeroed struct never says yes.
+ *               Only a struct whose struct_size is wrong is not touched at all: the answer is PUCK_INVALID_ARGUMENT.
  *   Details.    `detail`, where there is one, is a sentence that says what is wrong and what to do; "" after PUCK_OK.
  *   Bytes.      Always pointer and size; no terminator is read. A pointer may be NULL only if its size is 0, or where
  *               "or NULL" is said. Any other NULL is PUCK_INVALID_ARGUMENT. Strings that come back as `const char *`
@@ -26,8 +28,8 @@
  *               which takes NULL. Arguments are borrowed for the call. Secrets are keyed into OpenSSL, and wiped there
  *               when their last user is freed. A store may be freed before the receivers and deliveries that use it:
  *               they keep it alive.
- *   Structs.    Those with a struct_size begin with it; start them from their _INIT. They hold fixed-width types, and
- *               later versions add only at the end. An older caller's smaller struct goes on working; a newer caller's
+ *   Structs.    Those with a struct_size begin with it; start them from their _INIT. They hold fixed-width types and
+ *               pointers, and later versions add only at the end. An older caller's smaller struct goes on working; a newer caller's
  *               larger one is taken if the part that this library does not know is zero, and refused otherwise.
  *   Threads.    Verifiers, stores, receivers and events may be used by any number of threads at once; a delivery by
  *               one at a time. Nothing may be used after or while it is freed.
@@ -117,7 +119,8 @@ typedef struct puck_header {
     puck_bytes value;
 } puck_header;
 
-/* What is known of a delivery, for your log, whether it was accepted or not. It owns all it shows. */
+/* What is known of a delivery, for your log, whether it was accepted or not. It owns all it shows, but for the static
+ * detail. */
 typedef struct puck_account {
     uint64_t struct_size;
     const char* detail;          /* a sentence: what is wrong, and what to do; "" when accepted */
@@ -141,9 +144,10 @@ typedef struct puck_account {
  * In:      secrets, secret_count: 1 to 16 of them
  *          body, body_size:       the raw body
  *          timestamp:             Unix seconds
- * Out:     signature:             a zero-terminated string in signature_size bytes; PUCK_SIGNATURE_SIZE is enough */
+ * Out:     signature:             a zero-terminated string in signature_size bytes; PUCK_SIGNATURE_SIZE is enough
+ *          detail:                a sentence: what is wrong, and with what; or NULL */
 PUCK_API int32_t puck_sign(const puck_bytes* secrets, size_t secret_count, const void* body, size_t body_size,
-                           int64_t timestamp, char* signature, size_t signature_size);
+                           int64_t timestamp, char* signature, size_t signature_size, const char** detail);
 
 /* Verifying -------------------------------------------------------------------------------------------------------- */
 
@@ -232,7 +236,8 @@ typedef struct puck_dedupe puck_dedupe;
 typedef struct puck_lru_settings {
     uint64_t struct_size;
     uint64_t capacity; /* events remembered at once: 1 to 67108864, of at most 56 bytes each */
-    int64_t ttl; /* seconds for which a committed event is a duplicate: 600 to 2592000, at least twice the tolerance */
+    int64_t ttl;   /* seconds for which a committed event is a duplicate: 600 to 2592000. Let it be at least twice the
+                    verifier's tolerance, or a replay may be handled again: that is not checked. */
     int64_t lease; /* seconds that a handler has: 1 to 3600, and less than the ttl */
 } puck_lru_settings;
 #define PUCK_LRU_SETTINGS_INIT {sizeof(puck_lru_settings), 65536, 86400, 60}
@@ -245,25 +250,31 @@ typedef struct puck_lru_settings {
 PUCK_API int32_t puck_lru_new(const puck_lru_settings* settings, puck_dedupe** dedupe, const char** detail);
 
 /* A store of your own, which several processes may share. The functions are called from any number of threads at once,
- * may block, and may call this library. Any answer that is not listed is taken for PUCK_STORE_UNAVAILABLE. */
+ * may block, and may call this library. They must return: no longjmp, no pthread_exit, and no cancelling of a thread that
+ * is in one. Any answer that is not listed is taken for PUCK_STORE_UNAVAILABLE. */
 typedef struct puck_callbacks {
     uint64_t struct_size;
     /* Handed to each call. It must last until the store, its receivers and their deliveries are freed. */
     void* user;
     /* Takes the event, atomically: of all who claim one id, exactly one wins. PUCK_OK, with a token that differs from
-     * claim to claim; PUCK_DUPLICATE, PUCK_IN_PROGRESS, PUCK_STORE_UNAVAILABLE or PUCK_STORE_FULL. */
+     * claim to claim; PUCK_DUPLICATE, PUCK_IN_PROGRESS, PUCK_STORE_UNAVAILABLE or PUCK_STORE_FULL. A claim must run out
+     * after some time (the built-in store's lease: 60 s), or the event of a worker that died is lost. */
     int32_t (*claim)(void* user, const uint8_t id[16], uint64_t* token);
-    /* Marks the event as done. PUCK_OK, PUCK_CLAIM_LOST or PUCK_STORE_UNAVAILABLE. */
+    /* Marks the event as done, for longer than Puck sends it again (the built-in store's ttl: a day). PUCK_OK, also when
+     * the claim has run out but nobody has taken the event since; PUCK_CLAIM_LOST when somebody has;
+     * PUCK_STORE_UNAVAILABLE. */
     int32_t (*commit)(void* user, const uint8_t id[16], uint64_t token);
-    /* Gives the event back, for Puck's next attempt. Answers as commit does. */
+    /* Gives the event back, for Puck's next attempt. Answers as commit does. It may come after a commit that answered
+     * PUCK_STORE_UNAVAILABLE, and must not undo one that went through all the same. */
     int32_t (*release)(void* user, const uint8_t id[16], uint64_t token);
 } puck_callbacks;
 #define PUCK_CALLBACKS_INIT {sizeof(puck_callbacks), NULL, NULL, NULL, NULL}
 
 /* Makes a store of callbacks, of which none may be NULL; user may be.
  * Returns: PUCK_OK, PUCK_INVALID_ARGUMENT or PUCK_OUT_OF_MEMORY.
- * Out:     dedupe: to be freed with puck_dedupe_free */
-PUCK_API int32_t puck_callbacks_new(const puck_callbacks* callbacks, puck_dedupe** dedupe);
+ * Out:     dedupe: to be freed with puck_dedupe_free
+ *          detail: a sentence: what is wrong; or NULL */
+PUCK_API int32_t puck_callbacks_new(const puck_callbacks* callbacks, puck_dedupe** dedupe, const char** detail);
 PUCK_API void puck_dedupe_free(puck_dedupe* dedupe);
 
 /* Claim, commit and release by hand, for those who use no receiver. They answer as the functions of puck_callbacks do,
