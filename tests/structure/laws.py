@@ -147,6 +147,11 @@ class Laws(unittest.TestCase):
         self.assertEqual(exported, declared)
         self.assertGreater(len(declared), 20)
 
+    def test_the_c_library_s_symbols_carry_the_version_of_its_abi(self) -> None:
+        soversion = re.search(r"set\(puck_soversion (\d+)\)", (ROOT / "bindings/c/CMakeLists.txt").read_text())
+        assert soversion
+        self.assertIn(f"PUCK_WEBHOOKS_{soversion.group(1)} {{", (ROOT / "bindings/c/exports.map").read_text())
+
     def test_the_c_reasons_are_those_of_the_core(self) -> None:
         core = re.findall(r"^    (\w+) = (-?\d+),", (ROOT / "include/puck/reason.hpp").read_text(), re.MULTILINE)
         header = (ROOT / "bindings/c/include/puck/webhooks.h").read_text()
