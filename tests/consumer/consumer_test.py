@@ -1,0 +1,118 @@
+"""Small projects that use the installed package, wherever its folder was moved to.
+
+Run as consumer_test.py BUILD CMAKE GENERATOR C_COMPILER CXX_COMPILER; BUILD is a build with shared libraries.
+"""
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+import unittest
+from collections.abc import Sequence
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+BUILD, CMAKE, GENERATOR, C_COMPILER, CXX_COMPILER = sys.argv[1:]
+OK = "ok, duplicate, signature_mismatch\n"  # what every consumer prints
+
+folder: Path  # everything that is made here
+shared: Path  # the moved prefixes
+static: Path
+
+
+def run(*command: str | Path, **variables: str | Path) -> str:
+    environment = os.environ | {name: str(value) for name, value in variables.items()}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if done.returncode != 0:
+        raise AssertionError(f"{shlex.join(map(str, command))}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def build(source: Path, name: str, *options: str) -> Path:
+    target = folder / name
+    compilers = f"-DCMAKE_C_COMPILER={C_COMPILER}", f"-DCMAKE_CXX_COMPILER={CXX_COMPILER}"
+    run(CMAKE, "-S", source, "-B", target, "-G", GENERATOR, "--no-warn-unused-cli", *compilers, *options)
+    run(CMAKE, "--build", target)
+    return target
+
+
+def install(source: str | Path, name: str) -> Path:
+    """Installs into one folder and moves all of it to another."""
+    run(CMAKE, "--install", source, "--prefix", folder / "installed" / name)
+    (folder / "moved").mkdir(exist_ok=True)
+    return (folder / "installed" / name).rename(folder / "moved" / name)
+
+
+def setUpModule() -> None:
+    global folder, shared, static
+    folder = Path(unittest.enterModuleContext(tempfile.TemporaryDirectory())).resolve()
+    shared = install(BUILD, "shared")
+    options = "-DBUILD_SHARED_LIBS=OFF", "-DPUCK_BUILD_TESTS=OFF", "-DPUCK_BUILD_CLI=OFF"
+    static = install(build(ROOT, "build_static", *options), "static")
+
+
+class CMakeConsumer(unittest.TestCase):
+    def check(self, project: str, prefix: Path) -> Path:
+        built = build(HERE / project, f"{project}_{prefix.name}", f"-DCMAKE_PREFIX_PATH={prefix}")
+        self.assertEqual(run(built / "consumer"), OK)
+        return built
+
+    def test_in_cpp(self) -> None:
+        for prefix in (shared, static):
+            with self.subTest(prefix.name):
+                self.check("cmake_cpp", prefix)
+
+    def test_in_c_with_the_static_library(self) -> None:
+        self.check("cmake_c", static)
+
+    def test_in_c_with_the_shared_library_and_nothing_else(self) -> None:
+        rules = (self.check("cmake_c", shared) / "build.ninja").read_text()
+        (libraries,) = re.findall(r"^ *LINK_LIBRARIES = (.*)$", rules, re.MULTILINE)
+        self.assertIn("libpuck_webhooks", libraries)
+        self.assertNotRegex(libraries, r"simdjson|crypto|stdc\+\+")
+
+    def test_as_a_subdirectory(self) -> None:
+        built = build(HERE / "subdirectory", "subdirectory")
+        self.assertEqual(run(built / "consumer"), OK)
+        self.assertEqual(run(built / "consumer_c"), OK)
+
+
+class PkgConfigConsumer(unittest.TestCase):
+    def flags(self, prefix: Path, *options: str) -> Sequence[str]:
+        (file,) = prefix.rglob("puck-webhooks.pc")
+        path = os.pathsep.join(filter(None, (str(file.parent), os.environ.get("PKG_CONFIG_PATH"))))
+        return shlex.split(run("pkg-config", *options, "puck-webhooks", PKG_CONFIG_PATH=path))
+
+    def check(self, prefix: Path, *options: str) -> Sequence[str]:
+        program = folder / f"pkgconfig_{prefix.name}"
+        flags = self.flags(prefix, *options, "--cflags", "--libs")
+        (libdir,) = self.flags(prefix, "--variable=libdir")
+        strict = "-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror"
+        run(C_COMPILER, *strict, HERE / "main.c", "-o", program, *flags, f"-Wl,-rpath,{libdir}")
+        self.assertEqual(run(program), OK)
+        return flags
+
+    def test_with_the_shared_library_and_nothing_else(self) -> None:
+        flags = self.check(shared)
+        self.assertEqual([flag for flag in flags if flag.startswith("-l")], ["-lpuck_webhooks"])
+
+    def test_with_the_static_library(self) -> None:
+        self.check(static, "--static")
+
+
+class Prefix(unittest.TestCase):
+    def test_no_file_knows_where_it_was_made(self) -> None:
+        for prefix in (shared, static):
+            texts = [path for path in prefix.rglob("*") if path.suffix in {".cmake", ".pc"}]
+            self.assertGreaterEqual(len(texts), 5)
+            for path in texts:
+                for place in (folder, ROOT, Path(BUILD).resolve()):
+                    self.assertNotIn(str(place), path.read_text(), path)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=2)
