@@ -18,6 +18,7 @@ using puck::secret_ring;
 
 TEST_CASE("a secret cannot be copied, compared or printed") {
     static_assert(!std::is_copy_constructible_v<secret>);
+    static_assert(!std::is_copy_constructible_v<secret_ring>);
     static_assert(!std::is_copy_assignable_v<secret>);
     static_assert(!std::equality_comparable<secret>);
     static_assert(!std::is_convertible_v<secret, std::string_view>);

@@ -67,6 +67,9 @@ public:
     /// each secret for itself.
     [[nodiscard]] static result<secret_ring> make(std::initializer_list<std::string_view> secrets) noexcept;
 
+    secret_ring(secret_ring&&) noexcept = default;
+    secret_ring& operator=(secret_ring&&) noexcept = default;
+
     [[nodiscard]] std::size_t size() const noexcept { return secrets_.size(); }
     [[nodiscard]] auto begin() const noexcept { return secrets_.begin(); }
     [[nodiscard]] auto end() const noexcept { return secrets_.end(); }

@@ -217,7 +217,7 @@ TEST_CASE("C: a struct that does not say its size, or too small a one, is refuse
 TEST_CASE("C: a struct that is one byte or one word too small is refused, whichever it is") {
     const auto store = c::lru();
     const auto verifier = c::make_verifier();
-    for (const std::uint64_t less : {1, 8}) {
+    for (const std::uint64_t less : {std::uint64_t{1}, std::uint64_t{8}}) {
         puck_account account = PUCK_ACCOUNT_INIT;
         account.struct_size -= less;
         CHECK(puck_verify(verifier.get(), "", 0, nullptr, 0, 0, &account) == PUCK_INVALID_ARGUMENT);
