@@ -1,0 +1,156 @@
+"""Forked, spawned and interpreted elsewhere."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable
+
+import puck_webhooks as puck
+import pytest
+from deliveries import NOW, SECRET, TIMEOUT, envelope, event_id, receive, refused, sign, signed, small_receiver, verdict
+
+BODY = envelope(data={"pad": "x" * 100_000})
+SIGNATURE = sign(SECRET, NOW, BODY)
+
+
+def in_a_fork(work: Callable[[], None]) -> None:
+    """Runs it in a forked child, and fails as the child does."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.close(reading)
+            work()
+        except BaseException:
+            os.write(writing, traceback.format_exc().encode()[:60_000])
+            os._exit(1)
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as told:
+        words = told.read().decode()
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0, words
+
+
+def test_a_forked_child_builds_its_own() -> None:
+    puck.Verifier(SECRET).verify(BODY, SIGNATURE, now=NOW)  # OpenSSL is in use before
+
+    def work() -> None:
+        assert puck.Verifier(SECRET).verify(BODY, SIGNATURE, now=NOW).skew == 0
+        receiver = small_receiver()
+        with receive(receiver):
+            pass
+        with refused("duplicate"):
+            receive(receiver)
+
+    in_a_fork(work)
+    in_a_fork(lambda: in_a_fork(work))
+    work()
+
+
+def test_a_forked_child_uses_what_its_parent_built() -> None:
+    """Each process has its own memory of what it has seen, from the fork on."""
+    verifier, receiver = puck.Verifier(SECRET), small_receiver()
+    receive(receiver, 1).commit()
+    held = receive(receiver, 2)
+
+    def work() -> None:
+        verifier.verify(BODY, SIGNATURE, now=NOW)
+        with refused("signature_mismatch"):
+            verifier.verify(BODY + b" ", SIGNATURE, now=NOW)
+        for n, reason in ((1, "duplicate"), (2, "in_progress"), (3, "ok")):
+            with_reason = verdict(lambda n=n: receive(receiver, n).commit())  # type: ignore[misc]
+            assert with_reason == reason
+        held.commit()
+
+    in_a_fork(work)
+    receive(receiver, 3).commit()
+    held.release()
+    receive(receiver, 2).commit()
+
+
+def judge(n: int) -> tuple[str, str]:
+    """What the children of multiprocessing do: the reason, and an error that travels back."""
+    body = envelope(event_id=event_id(n))
+    receiver = small_receiver()
+    receiver.receive(signed(body), body, now=NOW).commit()
+    return verdict(lambda: receiver.receive(signed(body), body, now=NOW)), puck.sign(SECRET, body, NOW)
+
+
+def fail(n: int) -> None:
+    receive(small_receiver(), n, now=NOW).event.data.clear()
+    puck.Verifier(SECRET).verify(BODY, None, now=NOW)
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_multiprocessing(method: str) -> None:
+    with multiprocessing.get_context(method).Pool(2) as pool:
+        answers = pool.map_async(judge, range(4)).get(TIMEOUT)
+        assert answers == [("duplicate", sign(SECRET, NOW, envelope(event_id=event_id(n)))) for n in range(4)]
+        with refused("missing_signature"):
+            pool.apply_async(fail, (1,)).get(TIMEOUT)
+        pool.close()
+        pool.join()
+
+
+INSIDE = f"""
+try:
+    import puck_webhooks
+except ImportError as error:
+    print("refused" if "subinterpreter" in str(error) else "silent")
+else:
+    receiver = puck_webhooks.Receiver({SECRET!r}, dedupe=puck_webhooks.LruDedupe(4))
+    try:
+        receiver.receive({{}}, b"", now=0)
+    except puck_webhooks.SignatureError as error:
+        print("works" if error.reason == "missing_signature" else error.reason)
+"""
+INTERPRETERS = """
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+
+BEFORE
+for _ in range(3):
+    other = interpreters.create()
+    failed = interpreters.run_string(other, INSIDE)
+    assert failed is None, failed
+    interpreters.destroy(other)
+exec(INSIDE)
+"""
+
+
+@pytest.mark.parametrize("before", ["", "import puck_webhooks"])
+def test_subinterpreters(before: str) -> None:
+    """They are refused in words, and the main one goes on as if nothing had been."""
+    program = f"INSIDE = {INSIDE!r}\n" + INTERPRETERS.replace("BEFORE", before)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=TIMEOUT)
+    assert done.returncode == 0, done.stderr
+    *others, here = done.stdout.split()
+    assert (others, here) == (["refused"] * 3, "works")
+
+
+def test_an_interpreter_ends_well_with_a_delivery_in_its_hands() -> None:
+    """At the end modules are taken apart; the event is released before, or not at all, but nothing crashes."""
+    program = f"""
+import puck_webhooks
+from puck_webhooks.testing import TEST_SECRET, signed_delivery
+
+class Store:
+    def claim(self, event_id): return [event_id]
+    def commit(self, claim): print("commit")
+    def release(self, claim): print("release")
+
+built_in = puck_webhooks.Receiver(TEST_SECRET).receive(*signed_delivery(now={NOW}), now={NOW})
+python = puck_webhooks.Receiver(TEST_SECRET, dedupe=Store()).receive(*signed_delivery(now={NOW}), now={NOW})
+python.event.data["cycle"] = [python, built_in]
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=TIMEOUT)
+    assert done.returncode == 0, done.stderr
+    assert "commit" not in done.stdout
+    assert "nanobind" not in done.stderr, "leaks are reported there"
