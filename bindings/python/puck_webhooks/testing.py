@@ -75,7 +75,7 @@ class SignedDelivery(tuple[dict[str, str], bytes]):
         return self._with(self.body.replace(old.encode(), new.encode()), {"X-Puck-Event-Id": new})
 
     def reserialised(self) -> SignedDelivery:
-        """The same JSON in other bytes under the old signature, as when something parses the body before it is verified.
+        """The same JSON in other bytes under the old signature, as when the body is parsed before it is verified.
         Answer: `signature_mismatch`."""
         return self._with(json.dumps(json.loads(self.body), indent=1).encode(), {})
 
