@@ -280,6 +280,8 @@ The first three arguments are those of Verifier. `dedupe` is the store, by defau
                      "tolerance: int = 300, max_body: int = 1048576, "
                      "dedupe: LruDedupe | puck_webhooks._stores.DedupeStore | None = None) -> None"))
         .def_prop_ro("max_body", &py_receiver::max_body, "The longest body that is looked at, in bytes.")
+        .def_prop_ro("dedupe", &py_receiver::dedupe,
+                     nb::sig("def dedupe(self) -> LruDedupe | puck_webhooks._stores.DedupeStore"), "The store.")
         .def("receive", &py_receiver::receive, "headers"_a, "body"_a, nb::kw_only(), "now"_a = nb::none(),
              nb::sig(
                  "def receive(self, headers: collections.abc.Mapping[str, str] | "

@@ -646,3 +646,10 @@ def test_the_collector_sees_what_these_hold() -> None:
     assert delivery.event in gc.get_referents(delivery)
     assert delivery.event.data in gc.get_referents(delivery.event)
     delivery.commit()
+
+
+def test_a_receiver_shows_its_limit_and_its_store() -> None:
+    store = puck.LruDedupe(4)
+    receiver = puck.Receiver(SECRET, max_body=1000, dedupe=store)
+    assert (receiver.max_body, receiver.dedupe) == (1000, store)
+    assert isinstance(puck.Receiver(SECRET).dedupe, puck.LruDedupe)
