@@ -208,7 +208,8 @@ raises RecursionError. data_json has no limits.)");
     nb::class_<py_lru>(core, "LruDedupe", nb::is_final(), R"(Remembers the events of one process, in fixed memory.
 
 `capacity` is a number of events, `ttl` and `lease` are in seconds: for how long a committed event is a duplicate (at least
-twice the tolerance, please), and how long a handler may take. For several processes write a DedupeStore.)")
+twice the tolerance, please), and how long a handler may take. A forked child remembers for itself from then on: for several
+processes write a DedupeStore.)")
         .def(nb::init<nb::handle, nb::handle, nb::handle>(), "capacity"_a = 65'536, nb::kw_only(), "ttl"_a = 86'400,
              "lease"_a = 60,
              nb::sig("def __init__(self, capacity: int = 65536, *, ttl: int = 86400, lease: int = 60) -> None"))
