@@ -153,8 +153,9 @@ class PythonStore:
             raise puck.Duplicate()
         if event_id in self.held:
             raise puck.InProgress()
-        self.held[event_id] = [event_id]
-        return self.held[event_id]
+        claim: list[object] = [event_id]
+        self.held[event_id] = claim
+        return claim
 
     def commit(self, claim: Any) -> object:
         self.calls.append(("commit", claim))

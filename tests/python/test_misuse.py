@@ -236,13 +236,13 @@ def test_subclasses_of_int_are_ints() -> None:
 
 def test_settings_are_named() -> None:
     for call in (
-        lambda: puck.Verifier(SECRET, 300),  # type: ignore[misc]
-        lambda: puck.Receiver(SECRET, 300),  # type: ignore[misc]
-        lambda: puck.LruDedupe(4, 600),  # type: ignore[misc]
-        lambda: puck.Verifier(SECRET).verify(BODY, SIGNATURE, NOW),  # type: ignore[misc]
-        lambda: small_receiver().receive(signed(BODY), BODY, NOW),  # type: ignore[misc]
-        lambda: puck.Verifier(),  # type: ignore[call-arg]
-        lambda: puck.Verifier(SECRET, tolerence=300),  # type: ignore[call-arg]
+        lambda: puck.Verifier(SECRET, 300),
+        lambda: puck.Receiver(SECRET, 300),
+        lambda: puck.LruDedupe(4, 600),
+        lambda: puck.Verifier(SECRET).verify(BODY, SIGNATURE, NOW),
+        lambda: small_receiver().receive(signed(BODY), BODY, NOW),
+        lambda: puck.Verifier(),
+        lambda: puck.Verifier(SECRET, tolerence=300),
     ):
         with pytest.raises(TypeError) as caught:
             call()
@@ -374,7 +374,7 @@ def test_what_is_no_signature(thing: Any) -> None:
     shows_nothing(caught.value)
 
 
-@pytest.mark.parametrize("odd", ["é", "\ud800", "\udcff", "😀", "\0", "\r\n", b"\xff", b"\xed\xa0\x80"])
+@pytest.mark.parametrize("odd", ["é", "\ud800", "😀", "\0", "\r\n", b"\xff", b"\xed\xa0\x80"])
 def test_odd_text_in_headers(odd: Any) -> None:
     """A verdict in every place, and never a UnicodeEncodeError."""
     text = SIGNATURE if isinstance(odd, str) else SIGNATURE.encode()
@@ -539,9 +539,8 @@ def test_no_failing_store_shows_one(method: str) -> None:
         raise OSError("the store's own words")
 
     setattr(store, method, fail)
-    with refused("store_unavailable") as caught:
-        with small_receiver(dedupe=store).receive(signed(BODY), BODY, now=NOW):
-            pass
+    with refused("store_unavailable") as caught, small_receiver(dedupe=store).receive(signed(BODY), BODY, now=NOW):
+        pass
     shows_nothing(caught.value)
     told = "".join(traceback.format_exception(caught.value))
     assert "the store's own words" in told, "the cause is what an operator needs"

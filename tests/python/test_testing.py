@@ -75,9 +75,8 @@ def test_what_must_not_be_handled() -> None:
     ]:
         with refused(reason):
             judge.receive(*spoilt, now=NOW)
-    with judge.receive(*delivery, now=NOW):
-        with refused("in_progress"):
-            judge.receive(*delivery.duplicate(), now=NOW)
+    with judge.receive(*delivery, now=NOW), refused("in_progress"):
+        judge.receive(*delivery.duplicate(), now=NOW)
     for again in (delivery, delivery.duplicate(), delivery.duplicate(after=30)):
         with refused("duplicate"):
             judge.receive(*again, now=NOW)

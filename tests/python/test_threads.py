@@ -23,7 +23,7 @@ def at_once(work: Callable[[int], Any], threads: int = THREADS) -> list[Any]:
         try:
             start.wait(TIMEOUT)
             results[n] = work(n)
-        except BaseException as failure:
+        except BaseException as failure:  # noqa: BLE001
             failures.append(failure)
 
     workers = [threading.Thread(target=run, args=(n,)) for n in range(threads)]
@@ -85,9 +85,7 @@ def test_one_verifier_for_all() -> None:
 
     def work(thread: int) -> list[str]:
         return [
-            verdict(lambda b=body, s=signature: verifier.verify(b, s, now=NOW))  # type: ignore[misc]
-            for body in bodies
-            for signature in good
+            verdict(lambda b=body, s=signature: verifier.verify(b, s, now=NOW)) for body in bodies for signature in good
         ]
 
     expected = ["ok" if i == j else "signature_mismatch" for i in range(4) for j in range(4)]
@@ -99,7 +97,7 @@ def test_one_delivery_is_committed_by_one_thread() -> None:
     receiver = small_receiver(dedupe=store)
     for n in range(EVENTS):
         delivery = receiver.receive(signed(body := padded(n, 200)), body, now=NOW)
-        answers = at_once(lambda thread, d=delivery: verdict(d.commit), threads=4)  # type: ignore[misc]
+        answers = at_once(lambda thread, d=delivery: verdict(d.commit), threads=4)
         assert sorted(answers) == ["claim_lost"] * 3 + ["ok"]
         assert store.seen(event_id(n))
 
@@ -109,72 +107,63 @@ def test_one_event_is_asked_for_its_data_by_many() -> None:
     assert all(data == event.data for data in at_once(lambda thread: event.data))
 
 
-@pytest.mark.parametrize("name", ["verify", "receive", "sign"])
-def test_others_run_while_a_long_body_is_hashed(name: str) -> None:
-    """With a switch interval of an hour no thread gets its turn unless another one gives way by itself. (hmac gives way
-    too, so the signature is made first.)"""
-    body = padded(1, 4_000_000)
-    signature = sign(SECRET, NOW, body)
-    verifier = puck.Verifier(SECRET, max_body=2**30)
-    receiver = small_receiver(max_body=2**30)
-    work: Callable[[], object] = {
-        "verify": lambda: verifier.verify(body, signature, now=NOW),
-        "receive": lambda: receiver.receive({"X-Puck-Signature": signature}, body, now=NOW),
-        "sign": lambda: puck.sign(SECRET, body, NOW),
-    }[name]
-    go, stepped = threading.Lock(), []
-    go.acquire()
+def meanwhile(change: Callable[[], object], work: Callable[[], object]) -> bool:
+    """Whether another thread has done the one while this one did the other. With a switch interval of an hour no thread
+    runs unless another one gives way by itself."""
+    go, done = threading.Lock(), []
 
     def other() -> None:
         with go:
-            stepped.append(True)
+            change()
+            done.append(True)
 
+    go.acquire()
     thread = threading.Thread(target=other)
     thread.start()
     interval = sys.getswitchinterval()
     sys.setswitchinterval(3600)
     try:
         go.release()
-        calls = 0
-        while not stepped and calls < 500:
-            work()
-            calls += 1
-        assert stepped, "no other thread has run"
+        work()
+        return bool(done)
     finally:
         sys.setswitchinterval(interval)
         thread.join(TIMEOUT)
 
 
-@pytest.mark.parametrize("size", [300, 100_000])
-def test_a_bytearray_that_changes_meanwhile_is_judged_as_it_was(size: int) -> None:
+TRIES = 200  # the other thread has to wake up in time
+
+
+@pytest.mark.parametrize("name", ["verify", "receive", "sign", "parse_envelope"])
+def test_others_run_while_a_long_body_is_looked_at(name: str) -> None:
+    body = padded(1, 4_000_000)
+    signature = sign(SECRET, NOW, body)  # before, since hmac gives way too
+    verifier = puck.Verifier(SECRET, max_body=2**30)
+    receivers = [small_receiver(max_body=2**30) for _ in range(TRIES)]
+    kept: list[puck.Delivery] = []  # for a release gives way too
+    work: Callable[[], object] = {
+        "verify": lambda: verifier.verify(body, signature, now=NOW),
+        "receive": lambda: kept.append(receivers.pop().receive({"X-Puck-Signature": signature}, body, now=NOW)),
+        "sign": lambda: puck.sign(SECRET, body, NOW),
+        "parse_envelope": lambda: puck.parse_envelope(body),
+    }[name]
+    assert any(meanwhile(lambda: None, work) for _ in range(TRIES))
+
+
+@pytest.mark.parametrize("view", [lambda body: body, memoryview], ids=["bytearray", "memoryview"])
+def test_a_body_that_changes_meanwhile_is_judged_as_it_was(view: Callable[[bytearray], Any]) -> None:
     """The verdict and the event come from one copy: what was signed is what is handed out."""
-    ours = padded(1, size)
-    theirs = ours.replace(b"xxxxxxxx", b"yyyyyyyy")
-    body, stop = bytearray(ours), threading.Event()
+    ours = padded(1, 1_000_000)
+    theirs = ours.replace(b"x" * 8, b"y" * 8)
+    headers = signed(ours)
 
-    def change() -> None:
-        while not stop.is_set():
-            body[:] = theirs
-            body[:] = ours
+    def changed_meanwhile() -> bool:
+        body, deliveries = bytearray(ours), []
+        changed = meanwhile(
+            lambda: body.__setitem__(slice(None), theirs),
+            lambda: deliveries.append(small_receiver().receive(headers, view(body), now=NOW)),
+        )
+        assert b"y" not in deliveries[0].event.data_json
+        return changed
 
-    changing = threading.Thread(target=change)
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    changing.start()
-    try:
-        headers, seen = signed(ours), []
-        for _ in range(300):
-            receiver = small_receiver(dedupe=puck.LruDedupe(1))
-            try:
-                delivery = receiver.receive(headers, body, now=NOW)
-            except puck.SignatureError as error:
-                seen.append(error.reason)
-                continue
-            seen.append("ok")
-            assert b"y" not in delivery.event.data_json
-            delivery.commit()
-    finally:
-        stop.set()
-        changing.join(TIMEOUT)
-        sys.setswitchinterval(interval)
-    assert set(seen) <= {"ok", "signature_mismatch"}
+    assert any(changed_meanwhile() for _ in range(TRIES))

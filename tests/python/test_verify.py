@@ -167,12 +167,12 @@ def test_a_verifier_and_its_verdict_cannot_be_changed() -> None:
         with pytest.raises(AttributeError):
             setattr(verified, name, 0)
     with pytest.raises(AttributeError):
-        verifier.tolerance = 10**9  # type: ignore[attr-defined]
+        verifier.tolerance = 10**9
 
 
 def test_a_verifier_is_built_once() -> None:
     verifier = puck.Verifier(SECRET)
     with pytest.warns(RuntimeWarning, match="already-initialized"), pytest.raises(TypeError):
-        verifier.__init__(OLD_SECRET)  # type: ignore[misc]
+        verifier.__init__(OLD_SECRET)
     with refused("signature_mismatch"):
         verifier.verify(BODY, sign(OLD_SECRET, NOW, BODY), now=NOW)

@@ -44,7 +44,11 @@ def check(store: Any) -> None:
 def claim(store: DedupeStore, event_id: str) -> Any:
     try:
         claimed = store.claim(event_id)
-    except (Duplicate, InProgress, StoreError):
+    except (Duplicate, InProgress):
+        raise
+    except StoreError as failure:
+        if failure.reason == "claim_lost":  # its status is a 200, which would lose an event that nobody handles
+            raise StoreError("store_unavailable") from failure
         raise
     except Exception as failure:
         raise StoreError("store_unavailable") from failure

@@ -27,7 +27,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from . import sign
 
@@ -46,9 +46,7 @@ class SignedDelivery(tuple[dict[str, str], bytes]):
     _sign: Callable[[bytes, int], str]
     _now: int
 
-    def __new__(
-        cls, headers: Mapping[str, str], body: bytes, sign_body: Callable[[bytes, int], str], now: int
-    ) -> SignedDelivery:
+    def __new__(cls, headers: Mapping[str, str], body: bytes, sign_body: Callable[[bytes, int], str], now: int) -> Self:
         self = super().__new__(cls, (dict(headers), body))
         self._sign = sign_body  # holds the secret, where neither repr nor vars shows it
         self._now = now
@@ -75,7 +73,7 @@ class SignedDelivery(tuple[dict[str, str], bytes]):
         return self._with(self.body.replace(old.encode(), new.encode()), {"X-Puck-Event-Id": new})
 
     def reserialised(self) -> SignedDelivery:
-        """The same JSON in other bytes under the old signature, as when the body is parsed before it is verified.
+        """The same JSON in other bytes under the old signature, as when a framework has parsed and printed the body.
         Answer: `signature_mismatch`."""
         return self._with(json.dumps(json.loads(self.body), indent=1).encode(), {})
 
