@@ -2,14 +2,9 @@
  *
  * This header is the only ABI that the library promises.
  *
- *     Set up once; then, for each request, from any thread (tests/examples/receive.c is the whole of it):
- *
- *     int32_t why = puck_receive(receiver, headers, header_count, body, body_size, time(NULL), &delivery, NULL);
- *     if (why == PUCK_OK) {
- *         why = handle(puck_delivery_event(delivery)) ? puck_delivery_commit(delivery) : PUCK_INTERNAL;
- *         puck_delivery_free(delivery);     -- if it was not committed, Puck comes again
- *     }
- *     answer Puck with puck_reason_http_status(why)
+ * Set up a store and a receiver once; then, for each request and from any thread, puck_receive, handle the event,
+ * puck_delivery_commit, puck_delivery_free, and answer Puck with puck_reason_http_status of what came of it.
+ * tests/examples/receive.c is the whole of it.
  *
  * Conventions
  *
