@@ -146,6 +146,7 @@ class header_lines {
 public:
     explicit header_lines(nb::handle given) {
         if (PyDict_CheckExact(given.ptr())) {
+            const nb::ft_object_guard unchanged(given);
             PyObject *name = nullptr, *value = nullptr;
             for (Py_ssize_t at = 0; PyDict_Next(given.ptr(), &at, &name, &value) != 0;) add(name, value);
             return;

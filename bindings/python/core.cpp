@@ -48,6 +48,11 @@ py_event parse_envelope(nb::handle body) {
     return {std::make_shared<const puck::event>(std::move(*parsed)), nb::object()};
 }
 
+nb::object entered(nb::handle delivery) {
+    nb::cast<const py_delivery&>(delivery).enter();
+    return nb::borrow(delivery);
+}
+
 nb::str fingerprint_of(const puck::authenticity& proof) {
     return nb::str(proof.secret_fingerprint.digits.data(), proof.secret_fingerprint.digits.size());
 }
@@ -256,12 +261,12 @@ Raises StoreError: claim_lost (answer 200), or store_unavailable, after which it
         .def("release", &py_delivery::release, nb::lock_self(),
              "Give the event back before the end of the block. Raises StoreError.")
         .def(
-            "__enter__", [](nb::handle self) { return nb::borrow(self); }, nb::sig("def __enter__(self) -> Delivery"))
+            "__enter__", [](nb::handle self) { return entered(self); }, nb::sig("def __enter__(self) -> Delivery"))
         .def(
             "__exit__", [](py_delivery& self, nb::handle type, nb::handle, nb::handle) { self.leave(type); },
             "type"_a.none(), "value"_a.none(), "traceback"_a.none(), nb::lock_self(), nb::sig(exit_signature))
         .def(
-            "__aenter__", [](nb::handle self) { return ready{nb::borrow(self)}; },
+            "__aenter__", [](nb::handle self) { return ready{entered(self)}; },
             nb::sig("def __aenter__(self) -> collections.abc.Awaitable[Delivery]"))
         .def(
             "__aexit__",

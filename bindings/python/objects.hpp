@@ -35,14 +35,7 @@ struct py_event {
 
     [[nodiscard]] nb::object parsed_data() {
         if (data.is_valid()) return data;
-        const nb::object loads = nb::module_::import_("json").attr("loads");
-        try {
-            data = loads(data_json());
-        } catch (const nb::python_error& refused) {
-            // Valid JSON is refused for one thing only: an integer with more digits than Python's int takes from text.
-            if (!refused.matches(PyExc_ValueError)) throw;
-            data = loads(data_json(), "parse_int"_a = nb::module_::import_("decimal").attr("Decimal"));
-        }
+        data = nb::module_::import_("puck_webhooks._json").attr("loads")(data_json());
         return data;
     }
 
@@ -62,7 +55,8 @@ public:
     puck::reason release(const puck::claimed&) noexcept override { return puck::reason::ok; }
 };
 
-/// The built-in store. Events' ids come as text here.
+/// The built-in store. Events' ids come as text here. Its calls take no time, and keep the GIL: a fork in between would leave
+/// the child with a lock that nobody gives back.
 struct py_lru {
     std::shared_ptr<puck::lru_dedupe> core;
 
@@ -83,20 +77,14 @@ struct py_lru {
 
     [[nodiscard]] puck::claimed claim(nb::handle event_id) const {
         const puck::uuid id = id_of(event_id);
-        const auto claimed = [&] {
-            const nb::gil_scoped_release released;
-            return core->claim(id);
-        }();
+        const auto claimed = core->claim(id);
         if (!claimed) raise(claimed.error());
         return *claimed;
     }
 
     void settle(puck::reason (puck::lru_dedupe::*how)(const puck::claimed&) noexcept,
                 const puck::claimed& claim) const {
-        check([&] {
-            const nb::gil_scoped_release released;
-            return ((*core).*how)(claim);
-        }());
+        check(((*core).*how)(claim));
     }
     void commit(const puck::claimed& claim) const { settle(&puck::lru_dedupe::commit, claim); }
     void release(const puck::claimed& claim) const { settle(&puck::lru_dedupe::release, claim); }
@@ -137,6 +125,11 @@ public:
 
     [[nodiscard]] const puck::authenticity& authenticity() const noexcept { return core_->authenticity(); }
 
+    /// The begin of a with block, in which the event is handled: it must still be there to be handled.
+    void enter() const {
+        if (is_settled_) raise(puck::error(puck::reason::claim_lost));
+    }
+
     void commit() { settle(&puck::delivery::commit, "commit"); }
     void release() { settle(&puck::delivery::release, "release"); }
 
@@ -174,10 +167,7 @@ private:
         is_settled_ = true;  // before the store is asked, for that may let another thread in
         try {
             if (claim_) return claim_->settle(name);
-            check([&] {
-                const nb::gil_scoped_release released;
-                return ((*core_).*how)();
-            }());
+            check(((*core_).*how)());
         } catch (const nb::python_error& failed) {
             is_settled_ = nb::getattr(failed.value(), "reason", nb::none()).equal(nb::str("claim_lost"));
             throw;

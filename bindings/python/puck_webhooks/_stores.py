@@ -33,6 +33,8 @@ class DedupeStore(Protocol):
 
 def check(store: Any) -> None:
     """Refuses what is no store, when the receiver is made."""
+    if isinstance(store, type):
+        raise TypeError("dedupe must be a store, and not its class")
     for name in ("claim", "commit", "release"):
         method = getattr(store, name, None)
         if not callable(method):
@@ -52,7 +54,13 @@ def claim(store: DedupeStore, event_id: str) -> Any:
         raise
     except Exception as failure:
         raise StoreError("store_unavailable") from failure
-    _refuse_awaitable(claimed)
+    try:
+        _refuse_awaitable(claimed)
+    except StoreError:
+        raise
+    except BaseException:  # a signal, for one: nobody else knows of the claim
+        store.release(claimed)
+        raise
     if claimed is None or isinstance(claimed, bool):
         raise StoreError("store_unavailable", "The store's claim returned no claim, and raised nothing either.")
     return claimed

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from . import sign
 
-__all__ = ["TEST_SECRET", "SignedDelivery", "puck_delivery", "signed_delivery"]
+__all__ = ["TEST_SECRET", "SignedDelivery", "signed_delivery"]
 
 TEST_SECRET = "whsec_only-for-tests-never-in-production"
 """What `signed_delivery` signs with unless it is told otherwise. Everybody knows it."""
@@ -115,7 +115,7 @@ def signed_delivery(
         "api_version": "v1",
         "data": dict(data or {}),
     }
-    body = json.dumps(envelope, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    body = json.dumps(envelope, separators=(",", ":"), allow_nan=False).encode()
 
     def sign_body(of: bytes, timestamp: int) -> str:
         return sign(secret, of, timestamp)
