@@ -169,7 +169,8 @@ class Laws(unittest.TestCase):
 
     def test_the_readme_shows_the_example_and_the_reasons_as_they_are(self) -> None:
         readme = (ROOT / "README.md").read_text()
-        for language, name, lines in (("cpp", "receive.cpp", 15), ("c", "receive.c", 40), ("python", "receive.py", 20)):
+        for language, name, lines in (("cpp", "receive.cpp", 15), ("c", "receive.c", 40), ("python", "receive.py", 20),
+            ("python", "receive_flask.py", 20), ("python", "receive_fastapi.py", 20)):
             example = (ROOT / "tests/examples" / name).read_text()
             self.assertIn(f"```{language}\n{example}```", readme)
             self.assertLessEqual(len(example.splitlines()), lines)

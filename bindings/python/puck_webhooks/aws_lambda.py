@@ -1,0 +1,100 @@
+"""Receive Puck's webhooks in AWS Lambda, behind API Gateway (REST and HTTP APIs), a load balancer or a function URL.
+
+    @webhook(receiver)
+    def handle(event):
+        print(event.event_type, event.data)
+
+One environment of a function serves one request at a time and shares no memory with the others: hand the receiver a
+dedupe store that they share.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import inspect
+import logging
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from . import Receiver
+from ._adapter import Door, HandlerFailed, OnReject
+
+__all__ = ["webhook"]
+
+Answer: TypeAlias = dict[str, Any]
+
+_log = logging.getLogger("puck_webhooks")
+
+
+def webhook(
+    receiver: Receiver, *, on_reject: OnReject | None = None
+) -> Callable[[Callable[..., Any]], Callable[[dict[str, Any], object], Answer]]:
+    """Makes a Lambda handler `(event, context)` of a function that gets Puck's `Event`.
+
+    The function returns None (200, empty) or an answer {"statusCode": …}. A 2xx commits the event. Any other status
+    releases it and is passed on, and an exception is logged, releases it and gives a 500: Puck comes again after a 5xx.
+    Whatever is refused is answered with its status and an empty body, and the function is not called. Other methods
+    than POST get a 405.
+
+    `on_reject` gets the `WebhookError` of each delivery that was refused (duplicates too) or could not be committed.
+    If it raises, that is logged, and the answer stays. ValueError means that this is no HTTP request.
+    """
+    door = Door(receiver, on_reject)
+
+    def decorate(handler: Callable[..., Any]) -> Callable[[dict[str, Any], object], Answer]:
+        if inspect.iscoroutinefunction(handler):
+            raise TypeError("a Lambda function is no coroutine function")
+
+        @functools.wraps(handler)
+        def lambda_handler(event: dict[str, Any], context: object = None) -> Answer:
+            if _method(event) != "POST":
+                return {**_empty(405), "headers": {"Allow": "POST"}}
+            try:
+                return door.serve(
+                    _headers(event), lambda: _body(event), lambda puck: _answer(handler(puck)), _status, _empty
+                )
+            except HandlerFailed as failure:
+                _log.error("%s", failure, exc_info=failure)
+                return _empty(500)
+
+        return lambda_handler
+
+    return decorate
+
+
+def _method(event: dict[str, Any]) -> str:
+    method = event.get("httpMethod") or event.get("requestContext", {}).get("http", {}).get("method")
+    if not isinstance(method, str):
+        raise ValueError("This event is no HTTP request of API Gateway, a load balancer or a function URL.")
+    return method
+
+
+def _headers(event: dict[str, Any]) -> list[tuple[str, str]]:
+    """Every header line. The older format's `headers` has only the last of each name."""
+    many: dict[str, list[str]] = event.get("multiValueHeaders") or {}
+    if many:
+        return [(name, value) for name, values in many.items() for value in values]
+    single: dict[str, str] = event.get("headers") or {}
+    return list(single.items())
+
+
+def _body(event: dict[str, Any]) -> bytes:
+    body: str = event.get("body") or ""
+    return base64.b64decode(body) if event.get("isBase64Encoded") else body.encode(errors="surrogatepass")
+
+
+def _empty(status: int) -> Answer:
+    return {"statusCode": status, "body": "", "isBase64Encoded": False}
+
+
+def _answer(returned: object) -> Answer:
+    if returned is None:
+        return _empty(200)
+    if not isinstance(returned, dict) or "statusCode" not in returned:
+        raise TypeError('the handler must return None or an answer with a "statusCode"')
+    return returned
+
+
+def _status(answer: Answer) -> int:
+    return int(answer["statusCode"])

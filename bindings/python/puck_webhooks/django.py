@@ -1,0 +1,139 @@
+"""Receive Puck's webhooks in Django: `pip install puck-webhooks[django]`.
+
+    @webhook(receiver)
+    def handle(event):                       # or async def
+        print(event.event_type, event.data)
+
+    urlpatterns = [path("puck", handle)]
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from . import PayloadError, Receiver
+from ._adapter import BODY_CONSUMED, Door, HandlerFailed, OnReject, declared_length
+
+try:
+    from asgiref.sync import sync_to_async
+
+    # Django brings no types.
+    from django.db import connections, transaction  # type: ignore[import-untyped]
+    from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed  # type: ignore[import-untyped]
+    from django.http.response import HttpResponseBase  # type: ignore[import-untyped]
+    from django.views.decorators.csrf import csrf_exempt  # type: ignore[import-untyped]
+except ImportError as missing:
+    raise ImportError("puck_webhooks.django needs Django 5: pip install 'puck-webhooks[django]'") from missing
+
+__all__ = ["HandlerFailed", "webhook"]
+
+_CONSUMED = BODY_CONSUMED + "it must read request.body, which keeps the bytes, or leave this path alone."
+_CHUNK = 65_536
+
+
+def webhook(
+    receiver: Receiver, *, on_reject: OnReject | None = None
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Makes a view of a handler, which gets the `Event` and then what the URL captured: an async one of `async def`.
+
+    The view takes POST only and is exempt from the CSRF check, which no webhook can pass: the signature stands for it.
+    The handler returns None (200, empty) or an HttpResponse. A 2xx commits the event. Any other status releases it and
+    is passed on, and an exception releases it and gives a 500 (`HandlerFailed`): Puck comes again after a 5xx. Whatever
+    is refused is answered with its status and an empty body, and the handler is not called.
+
+    With ATOMIC_REQUESTS the transaction is around the handler instead of the view, so that it is over before the event
+    counts as seen. A dedupe store that is written in Python is asked through `sync_to_async` by async views.
+
+    `on_reject` gets the `WebhookError` of each delivery that was refused (duplicates too) or could not be committed.
+    If it raises, that is logged, and the answer stays. The size limit is the receiver's `max_body`, and not
+    DATA_UPLOAD_MAX_MEMORY_SIZE. RuntimeError means that something read the body before.
+    """
+    door = Door(receiver, on_reject, sync_to_async_call)
+
+    def decorate(handler: Callable[..., Any]) -> Callable[..., Any]:
+        make = _async_view if inspect.iscoroutinefunction(handler) else _view
+        view: Callable[..., Any] = csrf_exempt(make(door, handler))
+        return view
+
+    return decorate
+
+
+async def sync_to_async_call(function: Callable[..., Any], *arguments: Any) -> Any:
+    return await sync_to_async(function)(*arguments)
+
+
+def _view(door: Door, handler: Callable[..., Any]) -> Callable[..., HttpResponseBase]:
+    @functools.wraps(handler)
+    def view(request: HttpRequest, *args: Any, **captured: Any) -> HttpResponseBase:
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        atomic = _atomic_as_configured(handler)
+        return door.serve(
+            list(request.headers.items()),
+            lambda: _read(request, door.max_body),
+            lambda event: _response(atomic(event, *args, **captured)),
+            lambda response: response.status_code,
+            _empty,
+        )
+
+    for alias in connections:
+        view = transaction.non_atomic_requests(using=alias)(view)
+    return view
+
+
+def _async_view(door: Door, handler: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(handler)
+    async def view(request: HttpRequest, *args: Any, **captured: Any) -> HttpResponseBase:
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+
+        async def read() -> bytes:
+            return _read(request, door.max_body)
+
+        async def handle(event: Any) -> HttpResponseBase:
+            return _response(await handler(event, *args, **captured))
+
+        headers = list(request.headers.items())
+        return await door.serve_async(headers, read, handle, lambda response: response.status_code, _empty)
+
+    return view
+
+
+def _atomic_as_configured(handler: Callable[..., Any]) -> Callable[..., Any]:
+    exempt = getattr(handler, "_non_atomic_requests", ())
+    for alias, settings in connections.settings.items():
+        if settings["ATOMIC_REQUESTS"] and alias not in exempt:
+            handler = transaction.atomic(using=alias)(handler)
+    return handler
+
+
+def _empty(status: int) -> HttpResponseBase:
+    return HttpResponse(status=status)
+
+
+def _response(returned: object) -> HttpResponseBase:
+    if returned is None:
+        return _empty(200)
+    if not isinstance(returned, HttpResponseBase):
+        raise TypeError(f"the handler returned {type(returned).__name__}: return None or an HttpResponse")
+    return returned
+
+
+def _read(request: HttpRequest, limit: int) -> bytes:
+    length = declared_length(request.META.get("CONTENT_LENGTH"))
+    if length is not None and length > limit:
+        raise PayloadError("payload_too_large")
+    if hasattr(request, "_body"):
+        return bytes(request.body)
+    if getattr(request, "_read_started", False):
+        raise RuntimeError(_CONSUMED)
+    body = bytearray()
+    while chunk := request.read(_CHUNK):
+        body += chunk
+        if len(body) > limit:
+            raise PayloadError("payload_too_large")
+    request._body = bytes(body)  # so that request.body goes on to work, for a middleware that logs it
+    return bytes(body)

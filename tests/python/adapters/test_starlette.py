@@ -1,0 +1,313 @@
+"""puck_webhooks.starlette and the ASGI middleware, through Starlette's test client."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from typing import Any
+
+import anyio
+import pytest
+from adapter_deliveries import (
+    BODY,
+    EVENT_ID,
+    LIMIT,
+    AdapterTests,
+    Answer,
+    PythonStore,
+    ReceiverAtNow,
+    signature,
+    signed,
+)
+from puck_webhooks.asgi import WebhookMiddleware
+from puck_webhooks.starlette import HandlerFailed, webhook
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+
+class StarletteTests(AdapterTests):
+    asgi: Any
+
+    def post(self, body: bytes, headers: Any, *, method: str = "POST", chunked: bool = False) -> Answer:
+        client = TestClient(self.asgi, raise_server_exceptions=False)
+        lines = list(headers.items()) if isinstance(headers, dict) else headers
+        content: Any = (body[at : at + 1000] for at in range(0, len(body), 1000)) if chunked else body
+        response = client.request(method, "/puck", content=content, headers=lines)
+        return Answer(response.status_code, response.content, response.headers)
+
+    def error_response(self, status: int) -> Any:
+        return Response("an answer", status)
+
+    def http_exception(self) -> Exception:
+        return HTTPException(404)
+
+    def test_a_store_in_python_is_asked_in_a_thread(self) -> None:
+        store = PythonStore()
+        self.start(ReceiverAtNow(dedupe=store))
+        self.check(200)
+        assert store.calls == ["claim", "commit"]
+        self.check(200, rejected="duplicate")
+
+    async def call(self, body: bytes, *, chunks: int = 1, length: bytes = b"") -> list[Any]:
+        """One request without a test client."""
+        sent: list[Any] = []
+        size = -(-len(body) // chunks)
+        parts = [body[at : at + size] for at in range(0, len(body), size)]
+        self.left = parts
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "method": "POST", "path": "/puck", "query_string": b"", "asgi": {},
+                 "headers": [(b"x-puck-signature", signature(body).encode()), (b"content-length", length)]}
+        await self.asgi(scope, receive, send)
+        return sent
+
+    def test_no_more_is_read_than_the_limit_and_one_chunk(self) -> None:
+        sent = asyncio.run(self.call(b"x" * LIMIT * 10, chunks=20))
+        assert sent[0]["status"] == 413
+        assert len(self.left) == 20 - 3
+
+    def test_nothing_is_read_if_the_length_is_beyond_the_limit(self) -> None:
+        sent = asyncio.run(self.call(b"x" * LIMIT * 10, chunks=20, length=str(LIMIT + 1).encode()))
+        assert sent[0]["status"] == 413
+        assert len(self.left) == 20
+
+    def test_a_cancelled_handler_releases(self) -> None:
+        for library in (asyncio_cancel, anyio_cancel):
+            self.handler.raises = None
+            self.blocks = asyncio.Event()
+            asyncio.run(library(self))
+            assert (self.receiver.in_progress, self.receiver.seen()) == (0, False)
+
+    blocks: asyncio.Event | None = None
+
+    async def maybe_block(self) -> None:
+        if self.blocks is not None:
+            assert self.receiver.in_progress == 1
+            self.blocks.set()
+            await asyncio.Event().wait()
+
+
+async def asyncio_cancel(test: StarletteTests) -> None:
+    assert test.blocks
+    task = asyncio.create_task(test.call(BODY))
+    await test.blocks.wait()
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    assert task.cancelled()
+
+
+async def anyio_cancel(test: StarletteTests) -> None:
+    assert test.blocks
+    async with anyio.create_task_group() as group:
+        group.start_soon(test.call, BODY)
+        await test.blocks.wait()
+        group.cancel_scope.cancel()
+
+
+class TestAsync(StarletteTests):
+    def app(self, receiver: Any, on_reject: Any) -> None:
+        @webhook(receiver, on_reject=on_reject)
+        async def handle(event: Any) -> Any:
+            await self.maybe_block()
+            return self.handler(event)
+
+        async def an_error_of_the_app(request: Any, error: Any) -> Response:
+            return Response(status_code=400)
+
+        self.starlette = Starlette(
+            routes=[Route("/puck", handle, methods=["POST"])], exception_handlers={ValueError: an_error_of_the_app}
+        )
+        self.asgi = self.starlette
+
+    def test_the_store_is_not_asked_in_the_loop(self) -> None:
+        store = PythonStore()
+        self.start(ReceiverAtNow(dedupe=store))
+        self.check(200)
+        assert not store.threads & self.handler.threads
+
+    def test_the_exception_is_the_cause(self) -> None:
+        self.handler.raises = ValueError("the handler's")
+        with pytest.raises(HandlerFailed) as failed:
+            TestClient(self.asgi).post("/puck", content=BODY, headers=signed())
+        assert failed.value.__cause__ is self.handler.raises
+
+    def middleware(self, dispatch: Any) -> None:
+        self.starlette.add_middleware(BaseHTTPMiddleware, dispatch=dispatch)
+
+    def test_the_body_was_read_before(self) -> None:
+        async def read(request: Request, call_next: Any) -> Any:
+            async for _ in request.stream():
+                pass
+            return await call_next(request)
+
+        self.middleware(read)
+        with pytest.raises(RuntimeError, match=r"read before.*await request.body\(\)"):
+            TestClient(self.asgi).post("/puck", content=BODY, headers=signed())
+        assert self.handler.events == []
+
+    def test_the_body_was_read_and_kept_before(self) -> None:
+        async def read(request: Request, call_next: Any) -> Any:
+            await request.body()
+            return await call_next(request)
+
+        self.middleware(read)
+        self.check(200)
+
+
+class TestSync(StarletteTests):
+    def app(self, receiver: Any, on_reject: Any) -> None:
+        @webhook(receiver, on_reject=on_reject)
+        def handle(event: Any) -> Any:
+            return self.handler(event)
+
+        self.asgi = Starlette(routes=[Route("/puck", handle, methods=["POST"])])
+
+    def test_a_cancelled_handler_releases(self) -> None:
+        """A thread cannot be cancelled: what it does in the end decides."""
+
+    def test_the_handler_is_not_run_in_the_loop(self) -> None:
+        async def run() -> None:
+            await self.call(BODY)
+            assert self.handler.threads and threading.get_ident() not in self.handler.threads
+
+        asyncio.run(run())
+
+
+class TestMiddleware(StarletteTests):
+    def app(self, receiver: Any, on_reject: Any) -> None:
+        async def endpoint(request: Request) -> Response:
+            await self.maybe_block()
+            self.bodies.append(await request.body())
+            answer = self.handler(request.scope["puck.event"])
+            return Response() if answer is None else answer
+
+        async def elsewhere(request: Request) -> Response:
+            return JSONResponse({"event": "puck.event" in request.scope, "size": len(await request.body())})
+
+        self.bodies: list[bytes] = []
+        self.asgi = Starlette(
+            routes=[Route("/puck", endpoint, methods=["POST", "GET"]), Route("/else", elsewhere, methods=["POST"])],
+            middleware=[Middleware(WebhookMiddleware, receiver=receiver, paths=["/puck"], on_reject=on_reject)],
+        )
+
+        self.asgi.build_middleware_stack()  # as the first request does
+
+    def http_exception(self) -> Exception | None:
+        return None  # the app's answer to it is the answer
+
+    def test_an_exception_that_the_app_answers_is_its_answer(self) -> None:
+        self.handler.raises = HTTPException(404)
+        assert self.post(BODY, signed()).status == 404
+        assert (self.receiver.in_progress, self.receiver.seen()) == (0, False)
+
+    def test_the_app_gets_the_raw_body(self) -> None:
+        self.check(200, chunked=True)
+        assert self.bodies == [BODY]
+
+    def test_other_methods(self) -> None:
+        answer = self.post(BODY, signed(), method="GET")
+        assert (answer.status, answer.body, answer.headers["allow"]) == (405, b"", "POST")
+        assert self.handler.events == []
+
+    def test_other_paths_are_left_alone(self) -> None:
+        response = TestClient(self.asgi).post("/else", content=b"x" * 9000)
+        assert response.json() == {"event": False, "size": 9000}
+
+    def test_paths_are_a_list(self) -> None:
+        with pytest.raises(TypeError, match="list"):
+            WebhookMiddleware(self.asgi, self.receiver, paths="/puck")
+
+    def test_the_body_was_read_before(self) -> None:
+        async def outside(scope: Any, receive: Any, send: Any) -> None:
+            async def nothing() -> Any:
+                return {"type": "http.request", "body": b"", "more_body": False}
+
+            await WebhookMiddleware(self.asgi, self.receiver, paths=["/puck"])(scope, nothing, send)
+
+        with pytest.raises(RuntimeError, match="read before.*outside"):
+            TestClient(outside).post("/puck", content=BODY, headers=signed())
+
+    def test_a_hang_up_is_no_delivery(self) -> None:
+        async def run() -> None:
+            async def hang_up() -> Any:
+                return {"type": "http.disconnect"}
+
+            async def send(message: Any) -> None:
+                raise AssertionError
+
+            app = WebhookMiddleware(self.asgi, self.receiver, paths=["/puck"])
+            await app({"type": "http", "method": "POST", "path": "/puck", "headers": []}, hang_up, send)
+
+        asyncio.run(run())
+        assert self.handler.rejected == []
+
+    def test_an_answer_in_pieces(self) -> None:
+        async def pieces() -> Any:
+            yield b"one "
+            assert self.receiver.in_progress == 1
+            yield b"two"
+
+        self.handler.returns = StreamingResponse(pieces())
+        answer = self.post(BODY, signed())
+        assert (answer.status, answer.body, self.receiver.seen()) == (200, b"one two", True)
+
+    def test_an_answer_that_breaks_off_releases(self) -> None:
+        async def pieces() -> Any:
+            yield b"one "
+            raise ValueError("the handler's")
+
+        self.handler.returns = StreamingResponse(pieces())
+        with pytest.raises(ValueError, match="the handler's"):
+            TestClient(self.asgi).post("/puck", content=BODY, headers=signed())
+        assert (self.receiver.in_progress, self.receiver.seen()) == (0, False)
+
+    def test_an_app_that_does_not_answer_releases(self) -> None:
+        async def silent(scope: Any, receive: Any, send: Any) -> None:
+            assert scope["puck.event"].event_id == EVENT_ID
+
+        self.asgi = WebhookMiddleware(silent, self.receiver, paths=["/puck"])
+        assert asyncio.run(self.call(BODY)) == []
+        assert (self.receiver.in_progress, self.receiver.seen()) == (0, False)
+
+    def test_an_app_that_does_not_answer_releases_in_a_thread(self) -> None:
+        async def silent(scope: Any, receive: Any, send: Any) -> None: ...
+
+        store = PythonStore()
+        self.asgi = WebhookMiddleware(silent, ReceiverAtNow(dedupe=store), paths=["/puck"])  # type: ignore[arg-type]
+
+        async def run() -> None:
+            await self.call(BODY)
+            assert store.calls == ["claim", "release"]
+            assert threading.get_ident() not in store.threads
+
+        asyncio.run(run())
+
+    def test_one_answer_goes_out_if_the_commit_fails(self) -> None:
+        store = PythonStore()
+        store.failing = {"commit"}
+        self.start(ReceiverAtNow(dedupe=store))
+        start, end = asyncio.run(self.call(BODY))
+        assert (start["status"], end["body"]) == (503, b"")
+
+    def test_what_happens_after_the_answer_changes_nothing(self) -> None:
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await Response()(scope, receive, send)
+            raise ValueError("in the background")
+
+        self.asgi = WebhookMiddleware(app, self.receiver, paths=["/puck"])
+        with pytest.raises(ValueError, match="background"):
+            asyncio.run(self.call(BODY))
+        assert self.receiver.seen()
