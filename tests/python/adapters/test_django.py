@@ -117,8 +117,7 @@ class TestSync(DjangoTests):
         response = client.generic(method, "/puck", body, content_type, headers=lines)
         return Answer(response.status_code, response.content, response.headers)
 
-    def test_a_chunked_body(self) -> None:
-        """WSGI has none in Django: it takes what has no length for empty."""
+    test_a_chunked_body = None  # not here: WSGI has none in Django: it takes what has no length for empty
 
     def test_the_sentence_says_how_to_avoid_it(self) -> None:
         look.append(lambda request: request.read(10))
