@@ -1,6 +1,8 @@
 // What Python passes in, read into what the core takes; and what the core answers, raised as Python's exceptions.
 #pragma once
 
+#include "threads.hpp"
+
 #include <puck/webhooks.hpp>
 
 #include <nanobind/nanobind.h>
@@ -15,8 +17,6 @@
 
 namespace puck_py {
 
-namespace nb = nanobind;
-
 // --- Failures ---------------------------------------------------------------------------------------------------------
 
 [[noreturn]] inline void raise(nb::handle exception) {
@@ -26,8 +26,7 @@ namespace nb = nanobind;
 
 /// Raises the exception that belongs to the reason.
 [[noreturn]] inline void raise(const puck::error& failure) {
-    const nb::object make = nb::module_::import_("puck_webhooks._errors").attr("error_for");
-    raise(make(name(failure.why()), failure.detail()));
+    raise(call_python("puck_webhooks._errors", "error_for", name(failure.why()), failure.detail()));
 }
 
 /// The same for settings and secrets, in which every refusal is the caller's mistake.
@@ -119,8 +118,7 @@ public:
         if (PyUnicode_Check(given.ptr()))
             throw nb::type_error(
                 "body is a str: pass the raw bytes of the request. Text that was decoded and encoded again, or JSON "
-                "that was "
-                "parsed and written again, has another signature");
+                "that was parsed and written again, has another signature");
         Py_buffer buffer;
         if (PyObject_GetBuffer(given.ptr(), &buffer, PyBUF_CONTIG_RO | PyBUF_FORMAT) != 0) throw nb::python_error();
         const std::string_view format = buffer.format == nullptr ? "B" : buffer.format;
@@ -151,8 +149,11 @@ public:
             for (Py_ssize_t at = 0; PyDict_Next(given.ptr(), &at, &name, &value) != 0;) add(name, value);
             return;
         }
-        const nb::object pairs = nb::hasattr(given, "items") ? given.attr("items")() : nb::borrow(given);
-        if (is_text(pairs)) throw nb::type_error("headers must be a mapping or pairs of name and value");
+        if (is_text(given)) throw nb::type_error("headers must be a mapping or pairs of name and value");
+        const bool is_mapping = nb::hasattr(given, "items");
+        const nb::object pairs = nb::steal(outliving_the_interpreter(
+            [&] { return is_mapping ? PyMapping_Items(given.ptr()) : PySequence_List(given.ptr()); }));
+        if (!pairs.is_valid()) throw nb::python_error();
         for (const nb::handle pair : pairs) {
             if (!PySequence_Check(pair.ptr()) || is_text(pair) || nb::len(pair) != 2)
                 throw nb::type_error("headers must be a mapping or pairs of name and value");
@@ -174,15 +175,5 @@ private:
     std::vector<puck::header> lines_;
     std::vector<nb::object> kept_;
 };
-
-inline constexpr std::size_t long_body = 2048;  // bytes; from here on it pays to let other threads run
-
-/// Lets other threads run while a long body is looked at.
-template <class Work>
-auto without_gil_if_long(std::string_view body, Work work) {
-    std::optional<nb::gil_scoped_release> released;
-    if (body.size() >= long_body) released.emplace();
-    return work();
-}
 
 }  // namespace puck_py

@@ -2,6 +2,7 @@
 
 #include "arguments.hpp"
 #include "objects.hpp"
+#include "threads.hpp"
 
 #include <puck/webhooks.hpp>
 
@@ -81,9 +82,9 @@ int traverse_delivery(PyObject* self, visitproc visit, void* arg) {
     if (!nb::inst_ready(self)) return 0;
     const auto* const delivery = nb::inst_ptr<py_delivery>(self);
     Py_VISIT(delivery->cached_event().ptr());
-    if (delivery->claim()) {
-        Py_VISIT(delivery->claim()->store.ptr());
-        Py_VISIT(delivery->claim()->claim.ptr());
+    if (const python_claim* const held = delivery->claim_in_python()) {
+        Py_VISIT(held->store.ptr());
+        Py_VISIT(held->claim.ptr());
     }
     return 0;
 }
@@ -218,8 +219,10 @@ processes write a DedupeStore.)")
         .def(nb::init<nb::handle, nb::handle, nb::handle>(), "capacity"_a = 65'536, nb::kw_only(), "ttl"_a = 86'400,
              "lease"_a = 60,
              nb::sig("def __init__(self, capacity: int = 65536, *, ttl: int = 86400, lease: int = 60) -> None"))
-        .def("claim", &py_lru::claim, "event_id"_a, nb::sig("def claim(self, event_id: str) -> Claim"),
-             "Take the event: of all who claim one, one wins. Raises Duplicate, InProgress or StoreError.")
+        .def(
+            "claim", [](const py_lru& self, nb::handle event_id) { return self.claim(py_lru::id_of(event_id)).claim; },
+            "event_id"_a, nb::sig("def claim(self, event_id: str) -> Claim"),
+            "Take the event: of all who claim one, one wins. Raises Duplicate, InProgress or StoreError.")
         .def("commit", &py_lru::commit, "claim"_a, "Mark the event as done. Raises StoreError (claim_lost).")
         .def("release", &py_lru::release, "claim"_a, "Give the event back. Raises StoreError (claim_lost).")
         .def("seen", &py_lru::seen, "event_id"_a, nb::sig("def seen(self, event_id: str) -> bool"),

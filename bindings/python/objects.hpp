@@ -2,6 +2,7 @@
 #pragma once
 
 #include "arguments.hpp"
+#include "threads.hpp"
 
 #include <puck/webhooks.hpp>
 
@@ -13,6 +14,7 @@
 #include <optional>
 #include <string_view>
 #include <utility>
+#include <variant>
 
 namespace puck_py {
 
@@ -35,7 +37,7 @@ struct py_event {
 
     [[nodiscard]] nb::object parsed_data() {
         if (data.is_valid()) return data;
-        data = nb::module_::import_("puck_webhooks._json").attr("loads")(data_json());
+        data = call_python("puck_webhooks._json", "loads", data_json());
         return data;
     }
 
@@ -45,7 +47,7 @@ struct py_event {
     }
 };
 
-/// Accepts every event: for a store that Python asks, after the receiver has said yes.
+/// Accepts every event: the store is asked after the receiver has said yes, for that needs the GIL.
 class no_store final : public puck::dedupe_store {
 public:
     puck::result<puck::claimed> claim(const puck::uuid& event_id) noexcept override {
@@ -55,8 +57,17 @@ public:
     puck::reason release(const puck::claimed&) noexcept override { return puck::reason::ok; }
 };
 
-/// The built-in store. Events' ids come as text here. Its calls take no time, and keep the GIL: a fork in between would leave
-/// the child with a lock that nobody gives back.
+/// A claim on an event of the built-in store.
+struct lru_claim {
+    std::shared_ptr<puck::lru_dedupe> store;
+    puck::claimed claim;
+
+    void commit() const { check(store->commit(claim)); }
+    void release() const { check(store->release(claim)); }
+};
+
+/// The built-in store. Events' ids come as text here. Its calls take no time, and keep the GIL: a fork by another thread
+/// would leave the child with a lock that nobody gives back.
 struct py_lru {
     std::shared_ptr<puck::lru_dedupe> core;
 
@@ -75,19 +86,14 @@ struct py_lru {
         return *id;
     }
 
-    [[nodiscard]] puck::claimed claim(nb::handle event_id) const {
-        const puck::uuid id = id_of(event_id);
+    [[nodiscard]] lru_claim claim(const puck::uuid& id) const {
         const auto claimed = core->claim(id);
         if (!claimed) raise(claimed.error());
-        return *claimed;
+        return {core, *claimed};
     }
 
-    void settle(puck::reason (puck::lru_dedupe::*how)(const puck::claimed&) noexcept,
-                const puck::claimed& claim) const {
-        check(((*core).*how)(claim));
-    }
-    void commit(const puck::claimed& claim) const { settle(&puck::lru_dedupe::commit, claim); }
-    void release(const puck::claimed& claim) const { settle(&puck::lru_dedupe::release, claim); }
+    void commit(const puck::claimed& claim) const { check(core->commit(claim)); }
+    void release(const puck::claimed& claim) const { check(core->release(claim)); }
     [[nodiscard]] bool seen(nb::handle event_id) const { return core->seen(id_of(event_id)); }
 };
 
@@ -105,12 +111,26 @@ struct ready {
 struct python_claim {
     nb::object store, claim;
 
-    void settle(const char* how) const { nb::module_::import_("puck_webhooks._stores").attr(how)(store, claim); }
+    python_claim(nb::object asked, std::string_view event_id)
+        : store(std::move(asked)), claim(ask("claim", nb::str(event_id.data(), event_id.size()))) {}
+    void commit() const { ask("commit", claim); }
+    void release() const { ask("release", claim); }
+    void clear() noexcept {
+        store.reset();
+        claim.reset();
+    }
+
+private:
+    nb::object ask(const char* what, nb::handle about) const {
+        return call_python("puck_webhooks._stores", what, store, about);
+    }
 };
 
 class py_delivery {
 public:
-    py_delivery(puck::delivery&& core, std::optional<python_claim> claim)
+    using claim_variant = std::variant<lru_claim, python_claim>;
+
+    py_delivery(puck::delivery&& core, claim_variant claim)
         : core_(std::make_shared<puck::delivery>(std::move(core))), claim_(std::move(claim)) {}
     py_delivery(py_delivery&&) noexcept = default;
     ~py_delivery() {
@@ -126,16 +146,18 @@ public:
     [[nodiscard]] const puck::authenticity& authenticity() const noexcept { return core_->authenticity(); }
 
     /// The begin of a with block, in which the event is handled: it must still be there to be handled.
-    void enter() const {
-        if (is_settled_) raise(puck::error(puck::reason::claim_lost));
-    }
+    void enter() const { check_open(); }
 
-    void commit() { settle(&puck::delivery::commit, "commit"); }
-    void release() { settle(&puck::delivery::release, "release"); }
+    void commit() {
+        settle([](const auto& claim) { claim.commit(); });
+    }
+    void release() {
+        settle([](const auto& claim) { claim.release(); });
+    }
 
     /// The end of a with block: what ended well is committed, and what did not is given back.
     void leave(nb::handle exception_type) {
-        if (is_settled_) return;
+        if (state_ == state::settled) return;
         if (exception_type.is_none())
             commit();
         else
@@ -144,40 +166,51 @@ public:
 
     /// An exception is on its way already, or nobody is there to hear of one.
     void release_quietly() noexcept {
-        if (is_settled_) return;
+        if (state_ != state::open) return;
         const nb::error_scope kept;
         try {
             release();
         } catch (nb::python_error& failed) {
             failed.discard_as_unraisable("puck_webhooks.Delivery: the event could not be released");
         }
-        is_settled_ = true;
+        state_ = state::settled;
     }
 
-    [[nodiscard]] const std::optional<python_claim>& claim() const noexcept { return claim_; }
+    [[nodiscard]] const python_claim* claim_in_python() const noexcept { return std::get_if<python_claim>(&claim_); }
     [[nodiscard]] const nb::object& cached_event() const noexcept { return event_; }
     void clear() noexcept {
-        claim_.reset();
+        if (auto* const held = std::get_if<python_claim>(&claim_)) held->clear();
         event_.reset();
     }
 
 private:
-    void settle(puck::reason (puck::delivery::*how)() noexcept, const char* name) {
-        if (is_settled_) raise(puck::error(puck::reason::claim_lost));
-        is_settled_ = true;  // before the store is asked, for that may let another thread in
+    enum class state : std::uint8_t { open, settling, settled };
+
+    void check_open() const {
+        if (state_ == state::settled) raise(puck::error(puck::reason::claim_lost));
+        if (state_ == state::settling)
+            raise(puck::error(puck::reason::store_unavailable,
+                              "The delivery is being settled by somebody else, and how that ends is not known yet."));
+    }
+
+    template <class How>
+    void settle(How how) {
+        check_open();
+        state_ = state::settling;  // a store that is asked may let another thread in
         try {
-            if (claim_) return claim_->settle(name);
-            check(((*core_).*how)());
+            std::visit(how, claim_);
+            state_ = state::settled;
         } catch (const nb::python_error& failed) {
-            is_settled_ = nb::getattr(failed.value(), "reason", nb::none()).equal(nb::str("claim_lost"));
+            const bool is_lost = nb::getattr(failed.value(), "reason", nb::none()).equal(nb::str("claim_lost"));
+            state_ = is_lost ? state::settled : state::open;
             throw;
         }
     }
 
     std::shared_ptr<puck::delivery> core_;
-    std::optional<python_claim> claim_;  // none if the store is the built-in one
+    claim_variant claim_;
     nb::object event_;
-    bool is_settled_ = false;
+    state state_ = state::open;
 };
 
 class py_receiver {
@@ -186,7 +219,9 @@ public:
         : dedupe_(dedupe.is_none() ? nb::cast(py_lru(nb::int_(65'536), nb::int_(86'400), nb::int_(60)))
                                    : nb::borrow(dedupe)),
           max_body_(size_number(max_body, "max_body")),
-          core_(verifier_of(secrets, tolerance, max_body), store_for(dedupe_)) {}
+          core_(verifier_of(secrets, tolerance, max_body), std::make_shared<no_store>()) {
+        if (!nb::try_cast(dedupe_, lru_)) call_python("puck_webhooks._stores", "check", dedupe_);
+    }
 
     [[nodiscard]] py_delivery receive(nb::handle headers, nb::handle body, nb::handle now) const {
         const header_lines lines(headers);
@@ -195,26 +230,16 @@ public:
         auto judged =
             without_gil_if_long(bytes.view(), [&] { return core_.receive({lines.view(), bytes.view(), at}); });
         if (!judged) raise(judged.error());
-        return {std::move(*judged), claim_in_python(*judged)};
+        if (lru_ == nullptr) return {std::move(*judged), python_claim(dedupe_, judged->event().event_id())};
+        return {std::move(*judged), lru_->claim(judged->event().id())};
     }
 
     [[nodiscard]] const nb::object& dedupe() const noexcept { return dedupe_; }
     [[nodiscard]] std::size_t max_body() const noexcept { return max_body_; }
 
 private:
-    static std::shared_ptr<puck::dedupe_store> store_for(nb::handle dedupe) {
-        py_lru* lru = nullptr;
-        if (nb::try_cast(dedupe, lru)) return lru->core;
-        nb::module_::import_("puck_webhooks._stores").attr("check")(dedupe);
-        return std::make_shared<no_store>();
-    }
-    std::optional<python_claim> claim_in_python(const puck::delivery& delivery) const {
-        if (nb::isinstance<py_lru>(dedupe_)) return std::nullopt;
-        const nb::object ask = nb::module_::import_("puck_webhooks._stores").attr("claim");
-        return python_claim{dedupe_, ask(dedupe_, delivery.event().event_id())};
-    }
-
     nb::object dedupe_;
+    py_lru* lru_ = nullptr;  // dedupe_, if it is the built-in store
     std::size_t max_body_;
     puck::receiver core_;
 };

@@ -32,6 +32,7 @@ from deliveries import (
     sign,
     signed,
     small_receiver,
+    verdict,
 )
 
 BODY = envelope()
@@ -546,20 +547,26 @@ def test_a_store_may_use_the_receiver() -> None:
     assert store.done == {event_id(0), event_id(1)}
 
 
-def test_a_delivery_that_is_committed_while_it_is_committed() -> None:
-    """Whoever asks second loses, also when the store has not answered the first one yet."""
+@pytest.mark.parametrize("outcome", ["ok", "store_unavailable"])
+def test_a_block_that_ends_while_its_delivery_is_committed(outcome: str) -> None:
+    """Nobody knows yet how the commit ends, so the block does not say that the event was handled."""
     store = PythonStore()
     right = store.commit
 
     def commit(claim: object) -> object:
-        with refused("claim_lost"):
-            delivery.commit()
+        with refused("store_unavailable"):
+            delivery.__exit__(None, None, None)
+        with refused("store_unavailable"):
+            delivery.release()
+        if outcome != "ok":
+            raise puck.StoreError(outcome)
         return right(claim)
 
     store.commit = commit  # type: ignore[method-assign]
     delivery = receive(small_receiver(dedupe=store))
-    delivery.commit()
-    assert store.names == ["claim", "commit"]
+    assert verdict(delivery.commit) == outcome
+    assert bool(store.done) == (outcome == "ok")
+    assert store.names == (["claim", "commit"] if outcome == "ok" else ["claim"])
 
 
 # --- garbage ------------------------------------------------------------------------------------------------------

@@ -1,0 +1,62 @@
+// How this module gives the GIL away, and calls what may.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+#include <chrono>
+#include <cstddef>
+#include <exception>
+#include <optional>
+#include <string_view>
+#include <thread>
+
+namespace puck_py {
+
+namespace nb = nanobind;
+
+/// Calls what takes the GIL. Until 3.14 Python ends a daemon thread that asks for the GIL of an interpreter that is ending
+/// by pthread_exit, and glibc does that as an exception, at which the C++ frames above would end the whole process. Such a
+/// thread sleeps here until the process is gone, as it does under 3.14.
+template <class Call>
+auto outliving_the_interpreter(Call call) {
+    try {
+        return call();
+    } catch (const std::exception&) {
+        throw;
+    } catch (...) {
+        for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+    }
+}
+
+/// Calls a function of the package's Python files.
+template <class... Arguments>
+nb::object call_python(const char* module, const char* function, const Arguments&... arguments) {
+    return outliving_the_interpreter(
+        [&] { return nb::object(nb::module_::import_(module).attr(function)(arguments...)); });
+}
+
+/// Lets other threads run for as long as this lives.
+class without_gil {
+public:
+    without_gil() noexcept : state_(PyEval_SaveThread()) {}
+    without_gil(const without_gil&) = delete;
+    without_gil& operator=(const without_gil&) = delete;
+    ~without_gil() {
+        outliving_the_interpreter([this] { PyEval_RestoreThread(state_); });
+    }
+
+private:
+    PyThreadState* state_;
+};
+
+inline constexpr std::size_t long_body = 2048;  // bytes; from here on it pays to let other threads run
+
+/// Lets other threads run while a long body is looked at.
+template <class Work>
+auto without_gil_if_long(std::string_view body, Work work) {
+    std::optional<without_gil> released;
+    if (body.size() >= long_body) released.emplace();
+    return work();
+}
+
+}  // namespace puck_py
