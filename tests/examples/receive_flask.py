@@ -13,4 +13,4 @@ receiver = Receiver(os.environ["PUCK_WEBHOOK_SECRETS"].split())  # more than one
 @app.post("/puck")
 @webhook(receiver, on_reject=lambda error: app.logger.warning("%s: %s", error.reason, error))
 def handle(event: Event) -> None:
-    app.logger.warning("%s %s", event.event_type, event.data)  # genuine, fresh, new; if this raises, Puck comes again
+    app.logger.warning("%s %s", event.event_type, event.event_id)  # genuine and new; if this raises, Puck comes again

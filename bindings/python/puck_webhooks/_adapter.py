@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import logging
-import sys
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias, TypeVar
@@ -19,8 +18,8 @@ Response = TypeVar("Response")
 _log = logging.getLogger("puck_webhooks")
 
 BODY_CONSUMED = (
-    "The body was read before puck_webhooks could see its raw bytes, and the signature covers those. Something before "
-    "this view (a middleware, a hook, a form parser) read it: "
+    "puck_webhooks could not see all raw bytes of the body, and the signature covers those. If the sender did not hang "
+    "up, something before this view (a middleware, a hook, a form parser) has read before: "
 )
 
 
@@ -43,9 +42,9 @@ class Door:
     """A receiver with its `on_reject`, as the adapters ask it."""
 
     def __init__(self, receiver: Receiver, on_reject: OnReject | None, in_thread: InThread | None = None) -> None:
-        if not callable(getattr(receiver, "receive", None)):
+        if isinstance(receiver, type) or not callable(getattr(receiver, "receive", None)):
             raise TypeError("webhook() takes a Receiver: @webhook(receiver)")
-        if on_reject is not None and (not callable(on_reject) or inspect.iscoroutinefunction(on_reject)):
+        if on_reject is not None and (not callable(on_reject) or is_async(on_reject)):
             raise TypeError("on_reject must be a plain function that takes the WebhookError")
         self._receiver = receiver
         self._on_reject = on_reject
@@ -60,9 +59,13 @@ class Door:
         nothing: the status decides whether Puck sends the event again."""
         if self._on_reject is not None:
             try:
-                self._on_reject(error)
+                answer = self._on_reject(error)
             except Exception:
                 _log.exception("on_reject raised an exception")
+            else:
+                if inspect.iscoroutine(answer):
+                    answer.close()  # or Python warns that it was never awaited
+                    _log.error("on_reject returned a coroutine, which nobody awaits: it must be a plain function")
         return error.http_status
 
     def serve(
@@ -90,6 +93,7 @@ class Door:
         except Declined:
             pass
         except WebhookError as error:  # of the commit: the handler's own became HandlerFailed
+            delivery.__exit__(type(error), error, None)  # who keeps the error keeps the delivery alive
             return empty(self.rejected(error))
         return response
 
@@ -128,25 +132,24 @@ class Door:
     async def commit_async(self, delivery: Delivery) -> None:
         try:
             await self._run(delivery.commit)
-        except WebhookError:
-            await self.release_async(delivery)
+        except WebhookError as error:
+            await self.release_async(delivery, error)
             raise
 
-    async def release_async(self, delivery: Delivery) -> None:
-        """Releases because of the exception that is being handled."""
-        exception = sys.exc_info()
-        if isinstance(exception[1], Exception):
-            await self._run(delivery.__exit__, *exception)
+    async def release_async(self, delivery: Delivery, failure: BaseException | None) -> None:
+        """Releases, because of the failure if there was one. What goes wrong here is only reported."""
+        if failure is None or isinstance(failure, Exception):
+            await self._run(delivery.__exit__, Declined, failure, None)
         else:  # cancelled: nothing can be awaited any more
-            delivery.__exit__(*exception)
+            delivery.__exit__(Declined, failure, None)
 
     @asynccontextmanager
     async def settled(self, delivery: Delivery) -> AsyncIterator[Event]:
         """Commits at the end of the block, or releases if it raised."""
         try:
             yield delivery.event
-        except BaseException:
-            await self.release_async(delivery)
+        except BaseException as failure:
+            await self.release_async(delivery, failure)
             raise
         await self.commit_async(delivery)
 
@@ -158,6 +161,11 @@ def may_block(receiver: Receiver) -> bool:
 
 async def _at_once(function: Callable[..., Any], *arguments: Any) -> Any:
     return function(*arguments)
+
+
+def is_async(function: Callable[..., Any]) -> bool:
+    """Whether a call of it has to be awaited: of an `async def`, or of an object whose `__call__` is one."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
 
 
 def is_success(status: int) -> bool:

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from . import PayloadError, Receiver, WebhookError
-from ._adapter import BODY_CONSUMED, Door, HandlerFailed, OnReject, collect
+from ._adapter import BODY_CONSUMED, Door, HandlerFailed, OnReject, collect, is_async
 
 try:
     from aiohttp import web
@@ -50,7 +49,7 @@ def webhook(
     door = Door(receiver, on_reject, asyncio.to_thread)
 
     def decorate(handler: Callable[..., Any]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        if not inspect.iscoroutinefunction(handler):
+        if not is_async(handler):
             raise TypeError("aiohttp's handlers are `async def`")
 
         @functools.wraps(handler)
@@ -77,10 +76,11 @@ def webhook(
 async def _read(request: web.Request, limit: int) -> bytes:
     if request.content_length is not None and request.content_length > limit:
         raise PayloadError("payload_too_large")
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+    if request.headers.get("Content-Encoding", "").lower() in ("gzip", "deflate", "br", "zstd"):
         raise WebhookError("invalid_argument", _DECODED)
     if not request.content.at_eof():
         body = await collect(request.content.iter_any(), None, limit, _CONSUMED)
+        request._read_bytes = body  # so that request.read() goes on to work
     else:
         body = await request.read()  # what somebody read before with the same method, or nothing
     if len(body) < request.content.total_bytes:

@@ -1,8 +1,8 @@
-"""Receive Puck's webhooks before any ASGI application sees them. It needs no framework.
+"""Receive Puck's webhooks before an ASGI application sees them. It needs no framework.
 
-    app = WebhookMiddleware(app, receiver, paths=["/puck"])
+    app.mount("/puck", WebhookMiddleware(inner_app, receiver))
 
-    async def handle(request):                                # the app's own endpoint at /puck
+    async def handle(request):                                # an endpoint of inner_app
         event = request.scope["puck.event"]
 """
 
@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mutabl
 from typing import Any, TypeAlias
 
 from . import Delivery, Receiver, WebhookError
-from ._adapter import BODY_CONSUMED, Declined, Door, OnReject, collect, declared_length, is_success
+from ._adapter import BODY_CONSUMED, Door, OnReject, collect, declared_length, is_success
 
 __all__ = ["WebhookMiddleware"]
 
@@ -27,12 +27,12 @@ _CONSUMED = BODY_CONSUMED + "put WebhookMiddleware outside of it."
 
 
 class WebhookMiddleware:
-    """Judges each request to one of `paths` (compared with scope["path"]), and lets through what is accepted.
+    """Judges every request to `app`, and lets through what is accepted.
 
-    The app finds the `Event` in scope["puck.event"], which is there for accepted deliveries only, and the raw body
-    where it always is. If the app answers 2xx, the event is committed before the end of the answer goes out; if it
-    answers otherwise, or raises, the event is released. Whatever is refused is answered with its status and an empty
-    body. Other methods than POST get a 405 at these paths; other paths and protocols are passed on as they are.
+    The app finds the `Event` in scope["puck.event"], and the raw body where it always is. If it answers 2xx, the event
+    is committed before the end of the answer goes out; if it answers otherwise, or raises, the event is released. (A
+    4xx is final: Puck does not come again.) Whatever is refused is answered with its status and an empty body. Other
+    methods than POST get a 405, and WebSockets are closed.
 
     `on_reject` gets the `WebhookError` of each delivery that was refused (duplicates too) or could not be committed.
     If it raises, that is logged, and the answer stays. The size limit is the receiver's `max_body`. RuntimeError means
@@ -40,20 +40,17 @@ class WebhookMiddleware:
     asyncio.
     """
 
-    def __init__(
-        self, app: App, receiver: Receiver, *, paths: Iterable[str], on_reject: OnReject | None = None
-    ) -> None:
-        if isinstance(paths, str):
-            raise TypeError('paths must be a list: paths=["/puck"]')
+    def __init__(self, app: App, receiver: Receiver, *, on_reject: OnReject | None = None) -> None:
         self._app = app
-        self._paths = frozenset(paths)
         self._door = Door(receiver, on_reject, asyncio.to_thread)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] not in self._paths:
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
+        elif scope["type"] != "http":
+            await send({"type": "websocket.close"})
         elif scope["method"] != "POST":
-            await _answer(send, 405, [(b"allow", b"POST")])
+            await answer(send, 405, [(b"allow", b"POST")])
         else:
             await self._judge(scope, receive, send)
 
@@ -66,53 +63,76 @@ class WebhookMiddleware:
         except _Disconnected:
             return
         except WebhookError as error:
-            await _answer(send, self._door.rejected(error))
+            await answer(send, self._door.rejected(error))
             return
-        await self._let_through(delivery, body, scope, receive, send)
-
-    async def _let_through(self, delivery: Delivery, body: bytes, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = _Answer(self._door, delivery, send)
-        try:
-            await self._app({**scope, "puck.event": delivery.event}, _replay(body, receive), answer.send)
-            if not answer.is_settled:
-                raise Declined
-        except BaseException as failure:
-            if not answer.is_settled:
-                await self._door.release_async(delivery)
-            if not isinstance(failure, Declined):
-                raise
+        settling = Settling(send)
+        settling.accept(self._door, delivery)
+        async with settling:
+            await self._app({**scope, "puck.event": delivery.event}, _replay(body, receive), settling.send)
 
 
-class _Answer:
-    """The app's answer on its way out. Its start waits until it is known whether the event could be committed."""
+class Settling:
+    """An answer on its way out, and the delivery that it settles, once there is one.
 
-    def __init__(self, door: Door, delivery: Delivery, send: Send) -> None:
-        self._door = door
-        self._delivery = delivery
+    The start of the answer waits for its first piece, which is mostly its last as well, so that a commit that fails can
+    still replace it. What is not committed by the end of the block is released.
+    """
+
+    def __init__(self, send: Send) -> None:
         self._send = send
+        self._door: Door | None = None
+        self._delivery: Delivery | None = None  # until it is settled
         self._start: Message | None = None
         self._status = 0
-        self.is_settled = False
+        self._is_replaced = False
+        self.expected_status: int | None = None  # if there is one, another is not the handler's
+
+    def accept(self, door: Door, delivery: Delivery) -> None:
+        if self._door is not None:
+            raise RuntimeError("Two receivers judge this request, and only one delivery can be settled by its answer.")
+        self._door, self._delivery = door, delivery
+
+    @property
+    def has_accepted(self) -> bool:
+        return self._door is not None
+
+    async def __aenter__(self) -> None: ...
+
+    async def __aexit__(self, kind: object, failure: BaseException | None, traceback: object) -> None:
+        if self._door is not None and self._delivery is not None:
+            await self._door.release_async(self._delivery, failure)
 
     async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self._start = message
-            self._status = message["status"]
+        if self._is_replaced:
             return
-        is_end = message["type"] in _CONTENT and not message.get("more_body", False)
-        if is_end and not self.is_settled and is_success(self._status):
-            self.is_settled = True
-            try:
-                await self._door.commit_async(self._delivery)
-            except WebhookError as error:
-                status = self._door.rejected(error)
-                if self._start is not None:
-                    await _answer(self._send, status)
-                    return
-        if self._start is not None:
-            start, self._start = self._start, None
+        if message["type"] == "http.response.start":
+            self._start, self._status = message, message["status"]
+            return
+        instead = await self._settle(message)
+        start, self._start = self._start, None
+        if start is not None and instead is not None:
+            self._is_replaced = True
+            await answer(self._send, instead)
+            return
+        if start is not None:
             await self._send(start)
         await self._send(message)
+
+    async def _settle(self, message: Message) -> int | None:
+        """Commits, if this is the end of a success. Returns the status to answer with instead, if there is one."""
+        if self._door is None or self._delivery is None:
+            return None
+        if self.expected_status not in (None, self._status):
+            return 500
+        is_end = message["type"] in _CONTENT and not message.get("more_body", False)
+        if not is_end or not is_success(self._status):
+            return None
+        delivery, self._delivery = self._delivery, None
+        try:
+            await self._door.commit_async(delivery)
+        except WebhookError as error:
+            return self._door.rejected(error)
+        return None
 
 
 _CONTENT = ("http.response.body", "http.response.pathsend", "http.response.zerocopysend")
@@ -142,6 +162,7 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replayed
 
 
-async def _answer(send: Send, status: int, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
+async def answer(send: Send, status: int, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
+    """Sends a status with an empty body."""
     await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0"), *headers]})
     await send({"type": "http.response.body", "body": b""})

@@ -12,17 +12,18 @@ from __future__ import annotations
 
 import base64
 import functools
-import inspect
 import logging
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from . import Receiver
-from ._adapter import Door, HandlerFailed, OnReject
+from . import Receiver, WebhookError
+from ._adapter import BODY_CONSUMED, Door, HandlerFailed, OnReject, is_async
 
 __all__ = ["webhook"]
 
 Answer: TypeAlias = dict[str, Any]
+
+_CONSUMED = BODY_CONSUMED + 'it must leave event["body"] the text that it is.'
 
 _log = logging.getLogger("puck_webhooks")
 
@@ -38,12 +39,13 @@ def webhook(
     than POST get a 405.
 
     `on_reject` gets the `WebhookError` of each delivery that was refused (duplicates too) or could not be committed.
-    If it raises, that is logged, and the answer stays. ValueError means that this is no HTTP request.
+    If it raises, that is logged, and the answer stays. ValueError means that this is no HTTP request,
+    and RuntimeError that something has parsed its body before.
     """
     door = Door(receiver, on_reject)
 
     def decorate(handler: Callable[..., Any]) -> Callable[[dict[str, Any], object], Answer]:
-        if inspect.iscoroutinefunction(handler):
+        if is_async(handler):
             raise TypeError("a Lambda function is no coroutine function")
 
         @functools.wraps(handler)
@@ -64,7 +66,8 @@ def webhook(
 
 
 def _method(event: dict[str, Any]) -> str:
-    method = event.get("httpMethod") or event.get("requestContext", {}).get("http", {}).get("method")
+    http = (event.get("requestContext") or {}).get("http") or {}
+    method = event.get("httpMethod") or http.get("method")
     if not isinstance(method, str):
         raise ValueError("This event is no HTTP request of API Gateway, a load balancer or a function URL.")
     return method
@@ -72,16 +75,23 @@ def _method(event: dict[str, Any]) -> str:
 
 def _headers(event: dict[str, Any]) -> list[tuple[str, str]]:
     """Every header line. The older format's `headers` has only the last of each name."""
-    many: dict[str, list[str]] = event.get("multiValueHeaders") or {}
+    many: dict[str, list[str] | None] = event.get("multiValueHeaders") or {}
     if many:
-        return [(name, value) for name, values in many.items() for value in values]
-    single: dict[str, str] = event.get("headers") or {}
-    return list(single.items())
+        return [(name, value) for name, values in many.items() for value in values or ()]
+    single: dict[str, str | None] = event.get("headers") or {}
+    return [(name, value) for name, value in single.items() if value is not None]
 
 
 def _body(event: dict[str, Any]) -> bytes:
-    body: str = event.get("body") or ""
-    return base64.b64decode(body) if event.get("isBase64Encoded") else body.encode(errors="surrogatepass")
+    body = event.get("body") or ""
+    if not isinstance(body, str):
+        raise RuntimeError(_CONSUMED)
+    if not event.get("isBase64Encoded"):
+        return body.encode(errors="surrogatepass")
+    try:
+        return base64.b64decode(body, validate=True)
+    except ValueError:
+        raise WebhookError("invalid_argument", "The event says isBase64Encoded, and its body is not.") from None
 
 
 def _empty(status: int) -> Answer:

@@ -10,12 +10,11 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable
 from typing import Any
 
 from . import PayloadError, Receiver
-from ._adapter import BODY_CONSUMED, Door, HandlerFailed, OnReject, declared_length
+from ._adapter import BODY_CONSUMED, Door, HandlerFailed, OnReject, declared_length, is_async
 
 try:
     from asgiref.sync import sync_to_async
@@ -24,6 +23,7 @@ try:
     from django.db import connections, transaction  # type: ignore[import-untyped]
     from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed  # type: ignore[import-untyped]
     from django.http.response import HttpResponseBase  # type: ignore[import-untyped]
+    from django.template.response import SimpleTemplateResponse  # type: ignore[import-untyped]
     from django.views.decorators.csrf import csrf_exempt  # type: ignore[import-untyped]
 except ImportError as missing:
     raise ImportError("puck_webhooks.django needs Django 5: pip install 'puck-webhooks[django]'") from missing
@@ -31,6 +31,10 @@ except ImportError as missing:
 __all__ = ["HandlerFailed", "webhook"]
 
 _CONSUMED = BODY_CONSUMED + "it must read request.body, which keeps the bytes, or leave this path alone."
+_CHUNKED = (
+    "The body is chunked, and this WSGI server does not say where it ends (wsgi.input_terminated): use one that does, "
+    "such as gunicorn, or let the proxy in front of it buffer requests."
+)
 _CHUNK = 65_536
 
 
@@ -45,7 +49,8 @@ def webhook(
     is refused is answered with its status and an empty body, and the handler is not called.
 
     With ATOMIC_REQUESTS the transaction is around the handler instead of the view, so that it is over before the event
-    counts as seen. A dedupe store that is written in Python is asked through `sync_to_async` by async views.
+    counts as seen; an async handler has none, for Django knows none. A dedupe store that is written in Python is asked
+    through `sync_to_async` by async views.
 
     `on_reject` gets the `WebhookError` of each delivery that was refused (duplicates too) or could not be committed.
     If it raises, that is logged, and the answer stays. The size limit is the receiver's `max_body`, and not
@@ -54,8 +59,9 @@ def webhook(
     door = Door(receiver, on_reject, sync_to_async_call)
 
     def decorate(handler: Callable[..., Any]) -> Callable[..., Any]:
-        make = _async_view if inspect.iscoroutinefunction(handler) else _view
+        make = _async_view if is_async(handler) else _view
         view: Callable[..., Any] = csrf_exempt(make(door, handler))
+        view._non_atomic_requests = set(connections)  # type: ignore[attr-defined]
         return view
 
     return decorate
@@ -79,8 +85,6 @@ def _view(door: Door, handler: Callable[..., Any]) -> Callable[..., HttpResponse
             _empty,
         )
 
-    for alias in connections:
-        view = transaction.non_atomic_requests(using=alias)(view)
     return view
 
 
@@ -119,6 +123,10 @@ def _response(returned: object) -> HttpResponseBase:
         return _empty(200)
     if not isinstance(returned, HttpResponseBase):
         raise TypeError(f"the handler returned {type(returned).__name__}: return None or an HttpResponse")
+    if returned.streaming:
+        raise TypeError("the handler returned a streamed response, which could fail when the event is committed")
+    if isinstance(returned, SimpleTemplateResponse):
+        returned.render()
     return returned
 
 
@@ -131,9 +139,22 @@ def _read(request: HttpRequest, limit: int) -> bytes:
     if getattr(request, "_read_started", False):
         raise RuntimeError(_CONSUMED)
     body = bytearray()
-    while chunk := request.read(_CHUNK):
+    stream = _stream(request)
+    while chunk := stream.read(_CHUNK):
         body += chunk
         if len(body) > limit:
             raise PayloadError("payload_too_large")
+    if length is not None and len(body) < length:
+        raise RuntimeError(_CONSUMED)
     request._body = bytes(body)  # so that request.body goes on to work, for a middleware that logs it
     return bytes(body)
+
+
+def _stream(request: HttpRequest) -> Any:
+    """Under WSGI Django takes a chunked body for an empty one; but the server can say that it has an end."""
+    is_chunked = "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower()
+    if not is_chunked or "wsgi.input" not in request.META:
+        return request
+    if not request.META.get("wsgi.input_terminated"):
+        raise RuntimeError(_CHUNKED)
+    return request.META["wsgi.input"]

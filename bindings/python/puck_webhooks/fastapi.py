@@ -1,5 +1,6 @@
 """Receive Puck's webhooks in FastAPI: `pip install puck-webhooks[fastapi]`.
 
+    app.router.route_class = WebhookRoute    # or APIRouter(route_class=WebhookRoute)
     PuckEvent = Annotated[Event, Depends(webhook(receiver))]
 
     @app.post("/puck")
@@ -8,14 +9,15 @@
 """
 
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Any
 
 from . import Event, Receiver, WebhookError
-from ._adapter import Declined, Door, HandlerFailed, OnReject, is_success
+from ._adapter import Door, HandlerFailed, OnReject
+from .asgi import Receive, Scope, Send, Settling, answer
 
 try:
-    from fastapi import Depends, Request, Response
+    from fastapi import Request, Response
     from fastapi.routing import APIRoute
     from starlette.concurrency import run_in_threadpool
 
@@ -25,19 +27,20 @@ except ImportError as missing:
 
 __all__ = ["HandlerFailed", "WebhookRoute", "webhook"]
 
-_STATUS = "puck.response_status"
+_SETTLING = "puck.settling"
 
 
 def webhook(receiver: Receiver, *, on_reject: OnReject | None = None) -> Callable[..., Any]:
-    """A dependency that gives the `Event`. The path operation may be `async def` or `def`, and takes no other body.
+    """A dependency that gives the `Event`. The path operation may be `async def` or `def`, and takes no other body. Its
+    route must be a `WebhookRoute`, for no dependency can see what a path operation returns.
 
-    When the path operation has returned, and before the response goes out, the event is committed. If it raised, be it
-    an HTTPException, the event is released, and the answer is a 500 (`HandlerFailed`): Puck comes again after a 5xx.
-    The same goes for parameters that FastAPI finds invalid. Whatever is refused is answered with its status and an
-    empty body, and the path operation is not called.
+    A 2xx commits the event before the end of the response goes out. Any other status releases it and is passed on (a
+    4xx is final: Puck does not come again). If the path operation raises, be it an HTTPException, or if FastAPI finds
+    another parameter invalid, the event is released, and the answer is a 500 (`HandlerFailed`). Whatever is refused is
+    answered with its status and an empty body, and the path operation is not called.
 
-    To fail, raise, or set the `status_code` of an injected `response: Response`. No dependency can see a Response that
-    is *returned*: one with an error status counts as a success, unless the route is a `WebhookRoute`.
+    What a dependency does after its `yield` counts only with Depends(..., scope="function"): FastAPI does the others'
+    when the response has gone out. Let whatever commits to a database say so.
 
     `on_reject` gets the `WebhookError` of each delivery that was refused (duplicates too) or could not be committed.
     If it raises, that is logged, and the answer stays. The size limit is the receiver's `max_body`. RuntimeError means
@@ -45,46 +48,45 @@ def webhook(receiver: Receiver, *, on_reject: OnReject | None = None) -> Callabl
     """
     door = Door(receiver, on_reject, run_in_threadpool)
 
-    async def accepted(request: Request, response: Response) -> AsyncIterator[Event]:
-        refused = _refusals(request)
+    async def accepted(request: Request) -> Event:
+        settling: Settling | None = request.scope.get(_SETTLING)
+        if settling is None:
+            raise RuntimeError("The route must be a WebhookRoute: app.router.route_class = WebhookRoute")
         try:
             body = await read_body(request, door.max_body)
             delivery = await door.receive_async(request.headers.raw, body)
         except WebhookError as error:
-            raise refused(door.rejected(error)) from None
-        try:
-            async with door.settled(delivery) as event:
-                try:
-                    yield event
-                except Exception as failure:
-                    raise HandlerFailed from failure
-                if not is_success(request.scope.get(_STATUS) or response.status_code or 200):
-                    raise Declined
-        except Declined:
-            pass
-        except WebhookError as error:
-            raise refused(door.rejected(error)) from None
+            raise _Refused(door.rejected(error)) from None
+        settling.accept(door, delivery)
+        return delivery.event
 
-    # The scope makes the code after the yield run before the response goes out. Only who depends can say it.
-    async def puck_event(event: Annotated[Any, Depends(accepted, scope="function")]) -> Any:
-        return event
-
-    return puck_event
+    return accepted
 
 
 class WebhookRoute(APIRoute):
-    """A route whose returned responses count: an error status releases the event.
+    """A route whose response settles the event that `webhook` gave to its path operation."""
 
-    router = APIRouter(route_class=WebhookRoute)
-    """
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        settling = Settling(send)
+        try:
+            async with settling:
+                await super().handle({**scope, _SETTLING: settling}, receive, settling.send)
+        except _Refused as refused:
+            await answer(send, refused.status)
 
     def get_route_handler(self) -> Callable[[Request], Any]:
         handle = super().get_route_handler()
 
         @functools.wraps(handle)
         async def watched(request: Request) -> Response:
-            response: Response = await handle(request)
-            request.scope[_STATUS] = response.status_code
+            settling: Settling = request.scope[_SETTLING]
+            try:
+                response: Response = await handle(request)
+            except Exception as failure:
+                if settling.has_accepted:
+                    raise HandlerFailed from failure
+                raise
+            settling.expected_status = response.status_code
             return response
 
         return watched
@@ -96,14 +98,3 @@ class _Refused(Exception):
     def __init__(self, status: int) -> None:
         super().__init__(status)
         self.status = status
-
-
-def _refusals(request: Request) -> type[_Refused]:
-    """The exception for refusals. Its handler is put among the app's, where Starlette looks for it."""
-    handlers: dict[Any, Callable[..., Awaitable[Response]]] = request.scope["starlette.exception_handlers"][0]
-    handlers.setdefault(_Refused, _answer)
-    return _Refused
-
-
-async def _answer(request: Request, refused: _Refused) -> Response:
-    return Response(status_code=refused.status)

@@ -17,7 +17,7 @@ from ._adapter import BODY_CONSUMED, Door, HandlerFailed, OnReject
 
 try:
     from flask import Response, current_app, request
-    from werkzeug.exceptions import RequestEntityTooLarge
+    from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 except ImportError as missing:
     raise ImportError("puck_webhooks.flask needs Flask 3.1: pip install 'puck-webhooks[flask]'") from missing
 
@@ -46,7 +46,7 @@ def webhook(
         def view(**captured: Any) -> Response:
             def handle(event: Any) -> Response:
                 returned = current_app.ensure_sync(handler)(event, **captured)
-                return _empty(200) if returned is None else current_app.make_response(returned)
+                return _empty(200) if returned is None else _whole(current_app.make_response(returned))
 
             headers = list(request.headers.items())
             return door.serve(headers, lambda: _read(door.max_body), handle, _status, _empty)
@@ -60,20 +60,26 @@ def _empty(status: int) -> Response:
     return Response(status=status)
 
 
+def _whole(response: Response) -> Response:
+    response.make_sequence()  # what is streamed could fail when the event is committed
+    return response
+
+
 def _status(response: Response) -> int:
     return response.status_code
 
 
 def _read(limit: int) -> bytes:
-    was_touched = "stream" in vars(request)
     request.max_content_length = limit + 1  # a longer body that has no length is cut off there, and told by its size
     try:
         body = request.get_data()
     except RequestEntityTooLarge:
         raise PayloadError("payload_too_large") from None
+    except ClientDisconnected:
+        raise RuntimeError(_CONSUMED) from None
     expected = request.content_length
     if expected is None:
         expected = 1 if "chunked" in request.headers.get("Transfer-Encoding", "").lower() else 0
-    if was_touched and len(body) < expected:
+    if len(body) < expected:
         raise RuntimeError(_CONSUMED)
     return body

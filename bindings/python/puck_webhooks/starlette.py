@@ -10,17 +10,16 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from . import Receiver
-from ._adapter import BODY_CONSUMED, Door, HandlerFailed, OnReject, collect, declared_length
+from ._adapter import BODY_CONSUMED, Door, HandlerFailed, OnReject, collect, declared_length, is_async
 
 try:
     from starlette.concurrency import run_in_threadpool
     from starlette.requests import Request
-    from starlette.responses import Response
+    from starlette.responses import FileResponse, Response, StreamingResponse
 except ImportError as missing:
     raise ImportError("puck_webhooks.starlette needs Starlette: pip install 'puck-webhooks[starlette]'") from missing
 
@@ -34,9 +33,10 @@ def webhook(
 ) -> Callable[[Callable[..., Any]], Callable[[Request], Awaitable[Response]]]:
     """Makes an endpoint of a handler, which gets the `Event`. A handler that is not `async def` runs in the threadpool.
 
-    The handler returns None (200, empty) or a Response. A 2xx commits the event. Any other status releases it and is
-    passed on, and an exception releases it and gives a 500 (`HandlerFailed`): Puck comes again after a 5xx. Whatever is
-    refused is answered with its status and an empty body, and the handler is not called.
+    The handler returns None (200, empty) or a Response that is not streamed. A 2xx commits the event. Any other status
+    releases it and is passed on, and an exception releases it and gives a 500 (`HandlerFailed`): Puck comes again after
+    a 5xx, but not after a 4xx. Whatever is refused is answered with its status and an empty body, and the handler is
+    not called.
 
     `on_reject` gets the `WebhookError` of each delivery that was refused (duplicates too) or could not be committed.
     If it raises, that is logged, and the answer stays. The size limit is the receiver's `max_body`. RuntimeError means
@@ -45,7 +45,7 @@ def webhook(
     door = Door(receiver, on_reject, run_in_threadpool)
 
     def decorate(handler: Callable[..., Any]) -> Callable[[Request], Awaitable[Response]]:
-        if inspect.iscoroutinefunction(handler):
+        if is_async(handler):
 
             @functools.wraps(handler)
             async def endpoint(request: Request) -> Response:
@@ -85,9 +85,11 @@ async def read_body(request: Request, limit: int) -> bytes:
     """The request's raw body, if it is no longer than the limit."""
     length = declared_length(request.headers.get("content-length"))
     try:
-        return await collect(request.stream(), length, limit, _CONSUMED)
+        body = await collect(request.stream(), length, limit, _CONSUMED)
     except RuntimeError as failure:  # Starlette says "Stream consumed"
         raise RuntimeError(_CONSUMED) from failure
+    request._body = body  # so that request.body() goes on to work
+    return body
 
 
 def _fail(failure: Exception) -> bytes:
@@ -107,4 +109,6 @@ def _response(returned: object) -> Response:
         return _empty(200)
     if not isinstance(returned, Response):
         raise TypeError(f"the handler returned {type(returned).__name__}: return None or a Response")
+    if isinstance(returned, StreamingResponse | FileResponse):
+        raise TypeError("the handler returned a streamed response, which could fail when the event is committed")
     return returned

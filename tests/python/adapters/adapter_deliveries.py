@@ -175,7 +175,10 @@ class AdapterTests:
 
     def fails(self) -> None:
         """Posts what the handler will fail at."""
-        assert self.post(BODY, signed()).status == 500
+        answer = self.post(BODY, signed())
+        assert answer.status == 500
+        for secret in (SECRET, signature().partition("v1=")[2], "finding.discovered"):
+            assert secret not in answer.body.decode(), "a framework may say what it likes, but not that"
 
     def test_an_event_is_handled_once(self) -> None:
         self.check(200)
@@ -299,7 +302,27 @@ class AdapterTests:
     def test_misuse_is_told_at_once(self) -> None:
         async def later(error: Any) -> None: ...
 
-        with pytest.raises(TypeError, match="Receiver"):
-            self.app(object(), None)
-        with pytest.raises(TypeError, match="on_reject"):
-            self.app(self.receiver, later)
+        class Later:
+            async def __call__(self, error: Any) -> None: ...
+
+        for receiver in (object(), Receiver):
+            with pytest.raises(TypeError, match="Receiver"):
+                self.app(receiver, None)
+        for on_reject in (later, Later(), "on_reject"):
+            with pytest.raises(TypeError, match="on_reject"):
+                self.app(self.receiver, on_reject)
+
+    def test_an_on_reject_that_would_have_to_be_awaited(self, caplog: pytest.LogCaptureFixture) -> None:
+        async def later(error: Any) -> None: ...
+
+        self.start(ReceiverAtNow(), lambda error: later(error))
+        self.check(401, headers=FORGED)
+        assert "nobody awaits" in caplog.text
+
+    def test_a_commit_that_fails_releases_though_its_error_is_kept(self) -> None:
+        store = PythonStore()
+        kept: list[Any] = []
+        self.start(ReceiverAtNow(dedupe=store), kept.append)
+        store.failing = {"commit"}
+        assert self.post(BODY, signed()).status == 503
+        assert (len(kept), store.calls[-1], store.claimed) == (1, "release", {})

@@ -91,6 +91,30 @@ class TestAiohttp(AdapterTests):
         assert self.post(gzip.compress(BODY), headers).status == 500
         assert "let nothing in front of this server compress it" in reasons[0]
 
+    def test_an_encoding_that_aiohttp_leaves_alone(self) -> None:
+        self.check(200, headers=signed(Content_Encoding="identity"))
+        self.check(200, headers=signed(Content_Encoding="utf-8"), rejected="duplicate")
+
+    def test_the_body_can_be_read_again(self) -> None:
+        bodies: list[bytes] = []
+
+        @web.middleware
+        async def after(request: web.Request, handler: Any) -> Any:
+            response = await handler(request)
+            bodies.append(await request.read())
+            return response
+
+        make = self.web_app
+
+        def with_another() -> web.Application:
+            app = make()
+            app.middlewares.append(after)
+            return app
+
+        self.web_app = with_another  # type: ignore[method-assign]
+        self.check(200)
+        assert bodies == [BODY]
+
     def test_nothing_is_read_if_the_length_is_beyond_the_limit(self) -> None:
         request = make_mocked_request("POST", "/puck", headers={"Content-Length": "4097"}, payload=None)
         answer = asyncio.run(self.endpoint(request))

@@ -61,8 +61,28 @@ class LambdaTests(AdapterTests):
             self.post(BODY, signed())
         assert self.receiver.in_progress == 0
 
+    def test_a_body_that_is_not_in_base64_though_it_is_said_to_be(self) -> None:
+        heard: list[Any] = []
+        self.start(self.receiver, heard.append)
+        for body in ("abc", "é", "{}", "YQ==\n\x00"):
+            event = {**self.event("POST", [*signed().items()]), "body": body, "isBase64Encoded": True}
+            assert (self.handle(event, None)["statusCode"], heard.pop().reason) == (500, "invalid_argument")
+
+    def test_a_body_that_was_parsed_before(self) -> None:
+        for body in ({"event_id": "x"}, BODY):
+            with pytest.raises(RuntimeError, match="leave event"):
+                self.handle({**self.event("POST", [*signed().items()]), "body": body}, None)
+
+    def test_headers_without_a_value(self) -> None:
+        event = self.event("POST", [])
+        event["headers"] = {"x": None}
+        if "multiValueHeaders" in event:
+            event["multiValueHeaders"] = {"x": None}
+        assert self.handle(event, None)["statusCode"] == 401
+
     def test_what_is_no_request(self) -> None:
-        for event in ({}, {"Records": []}, {"requestContext": {}}):
+        contexts = ({}, None, {"http": None}, {"http": {}})
+        for event in ({}, {"Records": []}, *({"requestContext": context} for context in contexts)):
             with pytest.raises(ValueError, match="no HTTP request"):
                 self.handle(event, None)
 

@@ -12,8 +12,10 @@ from adapter_deliveries import BODY, LIMIT, AdapterTests, Answer, PythonStore, R
 from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.core.handlers.asgi import ASGIRequest
-from django.db import connection
-from django.http import Http404, HttpResponse
+from django.core.handlers.wsgi import WSGIRequest
+from django.db import connection, connections, transaction
+from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.template.response import SimpleTemplateResponse
 from django.test import AsyncClient, Client
 from django.urls import path
 
@@ -28,6 +30,7 @@ if not settings.configured:
             "other": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"},
         },
         DATA_UPLOAD_MAX_MEMORY_SIZE=10,
+        TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates"}],
     )
     django.setup()
 
@@ -117,7 +120,50 @@ class TestSync(DjangoTests):
         response = client.generic(method, "/puck", body, content_type, headers=lines)
         return Answer(response.status_code, response.content, response.headers)
 
-    test_a_chunked_body = None  # not here: WSGI has none in Django: it takes what has no length for empty
+    def request(self, body: bytes, **environ: Any) -> Any:
+        """One without a test client, which would add a Content-Length."""
+        meta = {"REQUEST_METHOD": "POST", "wsgi.input": io.BytesIO(body), "HTTP_X_PUCK_SIGNATURE": signature(body)}
+        return WSGIRequest(meta | environ)
+
+    def test_a_chunked_body(self) -> None:
+        view = self.view(webhook(self.receiver))
+        for body, status in ((BODY, 200), (b"x" * 300_000, 413)):
+            chunked = self.request(body, HTTP_TRANSFER_ENCODING="chunked", **{"wsgi.input_terminated": True})
+            assert view(chunked).status_code == status
+        assert self.receiver.seen()
+
+    def test_a_chunked_body_of_a_server_that_does_not_say_where_it_ends(self) -> None:
+        view = self.view(webhook(self.receiver))
+        with pytest.raises(RuntimeError, match="wsgi.input_terminated"):
+            view(self.request(BODY, HTTP_TRANSFER_ENCODING="chunked"))
+
+    def test_a_middleware_has_read_the_body(self) -> None:
+        view = self.view(webhook(self.receiver))
+        for left in (b"", BODY[:20]):
+            with pytest.raises(RuntimeError, match="read before"):
+                view(self.request(left, CONTENT_LENGTH=str(len(BODY))))
+
+    def test_a_response_that_cannot_be_made_is_a_failure(self) -> None:
+        for returned in (SimpleTemplateResponse("no such template"), StreamingHttpResponse(iter([b"one"]))):
+            self.handler.returns = returned
+            self.fails()
+        assert not self.receiver.seen()
+
+    def test_a_handler_that_is_exempt_from_one_transaction(self) -> None:
+        within: dict[str, bool] = {}
+
+        @webhook(self.receiver)
+        @transaction.non_atomic_requests(using="other")
+        def handle(event: Any) -> None:
+            within.update((alias, connections[alias].in_atomic_block) for alias in connections)
+
+        settings.DATABASES["other"]["ATOMIC_REQUESTS"] = True
+        try:
+            assert handle(self.request(BODY, CONTENT_LENGTH=str(len(BODY)))).status_code == 200
+        finally:
+            settings.DATABASES["other"]["ATOMIC_REQUESTS"] = False
+        assert within == {"default": True, "other": False}
+        assert handle._non_atomic_requests == {"default", "other"}
 
     def test_the_sentence_says_how_to_avoid_it(self) -> None:
         look.append(lambda request: request.read(10))
@@ -162,15 +208,6 @@ class TestSync(DjangoTests):
 
 
 class TestAsync(DjangoTests):
-    def app(self, receiver: Any, on_reject: Any) -> None:
-        settings.DATABASES["default"]["ATOMIC_REQUESTS"] = False  # Django refuses it with async views
-        super().app(receiver, on_reject)
-
-    @pytest.fixture(autouse=True)
-    def _atomic_again(self) -> Any:
-        yield
-        settings.DATABASES["default"]["ATOMIC_REQUESTS"] = True
-
     def view(self, webhook: Any) -> Any:
         @webhook
         async def handle(event: Any) -> Any:

@@ -1,10 +1,12 @@
 """puck_webhooks.fastapi, through FastAPI's test client."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import pytest
 from adapter_deliveries import BODY, PythonStore, ReceiverAtNow, signed
-from fastapi import Depends, FastAPI, Form, HTTPException, Response
+from fastapi import APIRouter, Depends, FastAPI, Form, HTTPException, Request, Response
+from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from puck_webhooks import Event
 from puck_webhooks.fastapi import HandlerFailed, WebhookRoute, webhook
@@ -24,7 +26,8 @@ class FastApiTests(Base):
         async def an_error_of_the_app(request: Any, error: Any) -> Response:
             return Response("an answer", status_code=400)
 
-    def configure(self) -> None: ...
+    def configure(self) -> None:
+        self.fastapi.router.route_class = WebhookRoute
 
     def route(self, PuckEvent: Any) -> None:
         raise NotImplementedError
@@ -57,10 +60,78 @@ class FastApiTests(Base):
         assert "requestBody" not in operation and "parameters" not in operation
 
 
-class TestAsync(FastApiTests):
-    def configure(self) -> None:
-        self.fastapi.router.route_class = WebhookRoute
+    def test_the_body_can_be_read_again(self) -> None:
+        @self.fastapi.post("/again")
+        async def again(event: Annotated[Event, self.dependency], request: Request) -> int:
+            return len(await request.body())
 
+        assert TestClient(self.asgi).post("/again", content=BODY, headers=signed()).json() == len(BODY)
+
+    def test_two_receivers_are_a_mistake(self) -> None:
+        other = Depends(webhook(ReceiverAtNow()))  # type: ignore[arg-type]
+
+        @self.fastapi.post("/two")
+        async def two(event: Annotated[Event, self.dependency], again: Annotated[Event, other]) -> None:
+            raise AssertionError
+
+        with pytest.raises(HandlerFailed) as failed:
+            TestClient(self.asgi).post("/two", content=BODY, headers=signed())
+        assert "Two receivers" in str(failed.value.__cause__)
+        assert self.receiver.in_progress == 0
+
+    @pytest.mark.parametrize("event_comes_first", [False, True])
+    def test_a_dependency_that_fails_in_the_end_releases(self, event_comes_first: bool) -> None:
+        """Such as the one that commits to the database. The app answers the exception, but not Puck."""
+
+        async def database() -> AsyncIterator[str]:
+            yield "session"
+            raise ValueError("the database's")
+
+        session = Depends(database, scope="function")
+        if event_comes_first:
+
+            @self.fastapi.post("/db")
+            async def first(event: Annotated[Event, self.dependency], db: Annotated[str, session]) -> None: ...
+        else:
+
+            @self.fastapi.post("/db")
+            async def last(db: Annotated[str, session], event: Annotated[Event, self.dependency]) -> None: ...
+
+        answer = TestClient(self.asgi).post("/db", content=BODY, headers=signed())
+        assert (answer.status_code, answer.content) == (500, b"")
+        assert (self.receiver.in_progress, self.receiver.seen()) == (0, False)
+
+    def test_an_ordinary_route_is_a_mistake(self) -> None:
+        self.fastapi.router.route_class = APIRoute
+
+        @self.fastapi.post("/ordinary")
+        async def ordinary(event: Annotated[Event, self.dependency]) -> None:
+            raise AssertionError
+
+        with pytest.raises(RuntimeError, match="route_class = WebhookRoute"):
+            TestClient(self.asgi).post("/ordinary", content=BODY, headers=signed())
+
+    def test_a_router_that_is_included(self) -> None:
+        router = APIRouter(route_class=WebhookRoute, prefix="/included")
+
+        @router.post("/puck", status_code=202)
+        async def included(event: Annotated[Event, self.dependency]) -> None: ...
+
+        self.fastapi.include_router(router)
+        client = TestClient(self.asgi)
+        assert client.post("/included/puck", content=BODY, headers={}).status_code == 401
+        assert client.post("/included/puck", content=BODY, headers=signed()).status_code == 202
+        assert self.receiver.seen()
+
+    def test_routes_that_receive_nothing(self) -> None:
+        @self.fastapi.get("/plain")
+        async def plain() -> str:
+            return "as ever"
+
+        assert TestClient(self.asgi).get("/plain").json() == "as ever"
+
+
+class TestAsync(FastApiTests):
     def route(self, PuckEvent: Any) -> None:
         @self.fastapi.post("/puck", response_class=Response, response_model=None)
         async def handle(event: PuckEvent) -> Any:
@@ -77,17 +148,9 @@ class TestAsync(FastApiTests):
         assert (answer.status, answer.body) == (503, b"")
         assert not store.threads & self.handler.threads
 
-    def test_no_dependency_sees_what_an_ordinary_route_returns(self) -> None:
-        @self.fastapi.router.post("/wont_see")
-        async def seen(event: Annotated[Event, self.dependency]) -> Response:
-            return Response(status_code=503)
-
-        assert TestClient(self.asgi).post("/wont_see", content=BODY, headers=signed()).status_code == 503
-        assert not self.receiver.seen(), "but a WebhookRoute shows it"
-
 
 class TestSync(FastApiTests):
-    """An ordinary route, whose error status is that of the injected response."""
+    """With the status in the injected response."""
 
     def route(self, PuckEvent: Any) -> None:
         @self.fastapi.post("/puck", response_model=None)

@@ -76,6 +76,35 @@ class TestFlask(AdapterTests):
         self.check(200)
         self.check(413, b"x" * 5000, rejected="payload_too_large")
 
+    def test_a_middleware_has_read_the_body(self) -> None:
+        self.flask.testing = True
+        inner = self.flask.wsgi_app
+
+        def middleware(environ: Any, start_response: Any) -> Any:
+            environ["wsgi.input"].read()
+            return inner(environ, start_response)
+
+        self.flask.wsgi_app = middleware  # type: ignore[method-assign]
+        with pytest.raises(RuntimeError, match=r"read before.*request.get_data\(\)"):
+            self.post(BODY, signed())
+
+    def test_a_chunked_body_of_a_server_that_does_not_say_where_it_ends(self) -> None:
+        self.flask.testing = True
+        headers = signed(Transfer_Encoding="chunked")
+        with pytest.raises(RuntimeError, match="could not see all raw bytes"):
+            self.flask.test_client().post("/puck", input_stream=io.BytesIO(BODY), headers=headers)
+
+    def test_a_streamed_answer_that_breaks_off_releases(self) -> None:
+        def pieces() -> Any:
+            yield "one "
+            raise ValueError("the handler's")
+
+        self.handler.returns = pieces()
+        self.fails()
+        assert not self.receiver.seen()
+        self.handler.returns = iter(["one ", "two"])
+        assert self.post(BODY, signed()).body == b"one two"
+
     def test_the_app_has_another_limit(self) -> None:
         self.flask.config["MAX_CONTENT_LENGTH"] = 10
         self.check(200)

@@ -24,22 +24,23 @@ from puck_webhooks.asgi import WebhookMiddleware
 from puck_webhooks.starlette import HandlerFailed, webhook
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
 
 
 class StarletteTests(AdapterTests):
     asgi: Any
+    path = "/puck"
 
     def post(self, body: bytes, headers: Any, *, method: str = "POST", chunked: bool = False) -> Answer:
         client = TestClient(self.asgi, raise_server_exceptions=False)
         lines = list(headers.items()) if isinstance(headers, dict) else headers
         content: Any = (body[at : at + 1000] for at in range(0, len(body), 1000)) if chunked else body
-        response = client.request(method, "/puck", content=content, headers=lines)
+        response = client.request(method, self.path, content=content, headers=lines)
         return Answer(response.status_code, response.content, response.headers)
 
     def error_response(self, status: int) -> Any:
@@ -68,7 +69,7 @@ class StarletteTests(AdapterTests):
         async def send(message: Any) -> None:
             sent.append(message)
 
-        scope = {"type": "http", "method": "POST", "path": "/puck", "query_string": b"", "asgi": {},
+        scope = {"type": "http", "method": "POST", "path": self.path, "query_string": b"", "asgi": {},
                  "headers": [(b"x-puck-signature", signature(body).encode()), (b"content-length", length)]}
         await self.asgi(scope, receive, send)
         return sent
@@ -167,6 +168,35 @@ class TestAsync(StarletteTests):
         self.check(200)
 
 
+    def test_the_body_can_be_read_again(self) -> None:
+        bodies: list[bytes] = []
+
+        async def read(request: Request, call_next: Any) -> Any:
+            await request.body()
+            response = await call_next(request)
+            bodies.append(await request.body())
+            return response
+
+        self.middleware(read)
+        self.check(200)
+        assert bodies == [BODY]
+
+    def test_a_streamed_response_is_a_failure(self) -> None:
+        for streamed in (StreamingResponse(iter([b"one"])), FileResponse(__file__)):
+            self.handler.returns = streamed
+            self.fails()
+        assert not self.receiver.seen()
+
+    def test_an_object_that_is_awaited(self) -> None:
+        class Handle:
+            async def __call__(_, event: Any) -> None:
+                self.handler(event)
+
+        endpoint = webhook(self.receiver)(Handle())
+        self.asgi = Starlette(routes=[Route("/puck", endpoint, methods=["POST"])])
+        self.check(200)
+
+
 class TestSync(StarletteTests):
     def app(self, receiver: Any, on_reject: Any) -> None:
         @webhook(receiver, on_reject=on_reject)
@@ -186,6 +216,8 @@ class TestSync(StarletteTests):
 
 
 class TestMiddleware(StarletteTests):
+    path = "/puck/"
+
     def app(self, receiver: Any, on_reject: Any) -> None:
         async def endpoint(request: Request) -> Response:
             await self.maybe_block()
@@ -193,16 +225,10 @@ class TestMiddleware(StarletteTests):
             answer = self.handler(request.scope["puck.event"])
             return Response() if answer is None else answer
 
-        async def elsewhere(request: Request) -> Response:
-            return JSONResponse({"event": "puck.event" in request.scope, "size": len(await request.body())})
-
         self.bodies: list[bytes] = []
-        self.asgi = Starlette(
-            routes=[Route("/puck", endpoint, methods=["POST", "GET"]), Route("/else", elsewhere, methods=["POST"])],
-            middleware=[Middleware(WebhookMiddleware, receiver=receiver, paths=["/puck"], on_reject=on_reject)],
-        )
-
-        self.asgi.build_middleware_stack()  # as the first request does
+        inner = Starlette(routes=[Route("/", endpoint, methods=["POST", "GET"])])
+        mount = Mount("/puck", WebhookMiddleware(inner, receiver, on_reject=on_reject))
+        self.asgi = Starlette(routes=[mount])
 
     def http_exception(self) -> Exception | None:
         return None  # the app's answer to it is the answer
@@ -221,20 +247,29 @@ class TestMiddleware(StarletteTests):
         assert (answer.status, answer.body, answer.headers["allow"]) == (405, b"", "POST")
         assert self.handler.events == []
 
-    def test_other_paths_are_left_alone(self) -> None:
-        response = TestClient(self.asgi).post("/else", content=b"x" * 9000)
-        assert response.json() == {"event": False, "size": 9000}
+    def test_what_is_no_request_never_reaches_the_app(self) -> None:
+        with pytest.raises(WebSocketDisconnect), TestClient(self.asgi).websocket_connect("/puck"):
+            raise AssertionError
 
-    def test_paths_are_a_list(self) -> None:
-        with pytest.raises(TypeError, match="list"):
-            WebhookMiddleware(self.asgi, self.receiver, paths="/puck")
+    def test_the_app_starts_and_ends(self) -> None:
+        states: list[str] = []
+
+        @contextlib.asynccontextmanager
+        async def lifespan(app: Any) -> Any:
+            states.append("started")
+            yield
+            states.append("ended")
+
+        with TestClient(WebhookMiddleware(Starlette(lifespan=lifespan), self.receiver)):
+            pass
+        assert states == ["started", "ended"]
 
     def test_the_body_was_read_before(self) -> None:
         async def outside(scope: Any, receive: Any, send: Any) -> None:
             async def nothing() -> Any:
                 return {"type": "http.request", "body": b"", "more_body": False}
 
-            await WebhookMiddleware(self.asgi, self.receiver, paths=["/puck"])(scope, nothing, send)
+            await WebhookMiddleware(self.asgi, self.receiver)(scope, nothing, send)
 
         with pytest.raises(RuntimeError, match="read before.*outside"):
             TestClient(outside).post("/puck", content=BODY, headers=signed())
@@ -247,7 +282,7 @@ class TestMiddleware(StarletteTests):
             async def send(message: Any) -> None:
                 raise AssertionError
 
-            app = WebhookMiddleware(self.asgi, self.receiver, paths=["/puck"])
+            app = WebhookMiddleware(self.asgi, self.receiver)
             await app({"type": "http", "method": "POST", "path": "/puck", "headers": []}, hang_up, send)
 
         asyncio.run(run())
@@ -277,7 +312,7 @@ class TestMiddleware(StarletteTests):
         async def silent(scope: Any, receive: Any, send: Any) -> None:
             assert scope["puck.event"].event_id == EVENT_ID
 
-        self.asgi = WebhookMiddleware(silent, self.receiver, paths=["/puck"])
+        self.asgi = WebhookMiddleware(silent, self.receiver)
         assert asyncio.run(self.call(BODY)) == []
         assert (self.receiver.in_progress, self.receiver.seen()) == (0, False)
 
@@ -285,7 +320,7 @@ class TestMiddleware(StarletteTests):
         async def silent(scope: Any, receive: Any, send: Any) -> None: ...
 
         store = PythonStore()
-        self.asgi = WebhookMiddleware(silent, ReceiverAtNow(dedupe=store), paths=["/puck"])  # type: ignore[arg-type]
+        self.asgi = WebhookMiddleware(silent, ReceiverAtNow(dedupe=store))  # type: ignore[arg-type]
 
         async def run() -> None:
             await self.call(BODY)
@@ -301,12 +336,24 @@ class TestMiddleware(StarletteTests):
         start, end = asyncio.run(self.call(BODY))
         assert (start["status"], end["body"]) == (503, b"")
 
+    def test_nothing_follows_the_answer_to_a_commit_that_fails(self) -> None:
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": [], "trailers": True})
+            await send({"type": "http.response.body", "body": b"done"})
+            await send({"type": "http.response.trailers", "headers": []})
+
+        store = PythonStore()
+        store.failing = {"commit"}
+        self.asgi = WebhookMiddleware(app, ReceiverAtNow(dedupe=store))  # type: ignore[arg-type]
+        start, end = asyncio.run(self.call(BODY))
+        assert (start["status"], end["body"], store.calls) == (503, b"", ["claim", "commit", "release"])
+
     def test_what_happens_after_the_answer_changes_nothing(self) -> None:
         async def app(scope: Any, receive: Any, send: Any) -> None:
             await Response()(scope, receive, send)
             raise ValueError("in the background")
 
-        self.asgi = WebhookMiddleware(app, self.receiver, paths=["/puck"])
+        self.asgi = WebhookMiddleware(app, self.receiver)
         with pytest.raises(ValueError, match="background"):
             asyncio.run(self.call(BODY))
         assert self.receiver.seen()
