@@ -4,16 +4,20 @@
 #include "support/deliveries.hpp"
 #include "support/guard_page.hpp"
 #include "support/openssl_memory.hpp"
+#include "support/process_memory.hpp"
 #include "support/stores.hpp"
 
 #include <puck/webhooks.hpp>
 
 #include <doctest/doctest.h>
 
+#include <openssl/crypto.h>
 #include <openssl/err.h>
+#include <openssl/hmac.h>
 #include <sys/mman.h>
 #include <atomic>
 #include <memory>
+#include <random>
 #include <string>
 #include <thread>
 #include <vector>
@@ -23,6 +27,11 @@ using support::envelope;
 using support::now;
 
 namespace {
+
+template <class T>
+reason why_not(const puck::result<T>& answer) {
+    return answer ? reason::ok : answer.error().why();
+}
 
 template <class Function>
 std::size_t allocations_of(Function function) {
@@ -60,44 +69,29 @@ TEST_CASE("a receiver out of memory says so, accepts nothing, and recovers") {
     const std::shared_ptr<puck::lru_dedupe> store = support::lru();
     const puck::receiver receiver(support::verifier(), store);
 
-    std::size_t failures = 0;
-    std::thread([&] {  // a thread of its own has no working memory yet
-        for (bool done = false; !done;) {
-            support::allow_allocations(failures);
-            auto judged = receiver.receive({headers, body, now});
-            support::allow_allocations(support::without_limit);
-            done = judged.has_value();
-            if (done) {
-                CHECK(judged->commit() == reason::ok);
-            } else {
-                ++failures;
-                CHECK(judged.error().why() == reason::out_of_memory);
-                CHECK(store->stats().in_progress == 0);
-            }
-        }
-    })
-        .join();
-    CHECK(failures >= 3);
+    const auto receive = [&] {
+        auto judged = receiver.receive({headers, body, now});
+        support::cxx_memory().allow_all();
+        CHECK(store->stats().in_progress == (judged ? 1 : 0));
+        return judged ? judged->release() : judged.error().why();
+    };
+    for (const auto how : support::both_ways)
+        std::thread([&] {  // a thread of its own has no working memory yet
+            CHECK(fail_each_allocation(support::cxx_memory(), how, receive, reason::out_of_memory, reason::ok) >= 3);
+        })
+            .join();
 }
 
 TEST_CASE("what cannot be built for want of memory says so") {
-    const auto fails_until_it_works = [](auto build) {
-        std::size_t failures = 0;
-        for (;; ++failures) {
-            support::allow_allocations(failures);
-            const auto built = build();
-            const bool has_value = built.has_value();
-            const reason why = has_value ? reason::ok : built.error().why();
-            support::allow_allocations(support::without_limit);
-            if (has_value) break;
-            CHECK(why == reason::out_of_memory);
-        }
-        CHECK(failures > 0);
+    const auto fail_each = [](auto build) {
+        const auto call = [&] { return why_not(build()); };
+        for (const auto how : support::both_ways)
+            CHECK(fail_each_allocation(support::cxx_memory(), how, call, reason::out_of_memory, reason::ok) > 0);
     };
-    fails_until_it_works([] { return puck::secret_ring::make({support::secret, support::old_secret}); });
-    fails_until_it_works([] { return puck::lru_dedupe::make({.capacity = 16}); });
+    fail_each([] { return puck::secret_ring::make({support::secret, support::old_secret}); });
+    fail_each([] { return puck::lru_dedupe::make({.capacity = 16}); });
     const auto ring = support::ring();
-    fails_until_it_works([&] { return puck::sign(ring, "body", now); });
+    fail_each([&] { return puck::sign(ring, "body", now); });
 }
 
 TEST_CASE("nothing is read past the end of a body or a header") {
@@ -119,6 +113,42 @@ TEST_CASE("nothing is read past the end of a body or a header") {
         CHECK_FALSE(puck::date_time::parse(support::guarded(text).view()));
 }
 
+#ifdef __linux__
+TEST_CASE("a secret is in memory while it is used, and nowhere afterwards") {
+    std::array<std::uint8_t, 40> random{};
+    std::random_device source;
+    for (std::uint8_t& byte : random) byte = static_cast<std::uint8_t>('!' + source() % 90);
+    const support::masked_bytes secret(random);
+    OPENSSL_cleanse(random.data(), random.size());
+    REQUIRE(secret.occurrences() == 0);
+    {
+        std::string plain = secret.reveal();
+        auto made = puck::secret_ring::make({plain});
+        OPENSSL_cleanse(plain.data(), plain.size());
+        const auto verifier = puck::verifier::make(std::move(*made)).value();
+        CHECK(secret.occurrences() > 0);  // in OpenSSL's key
+        CHECK_FALSE(verifier.verify("body", support::sign("body"), now));
+    }
+    CHECK(secret.occurrences() == 0);
+}
+
+TEST_CASE("the right MAC of a forged body is nowhere afterwards") {
+    const std::string body = "forged";
+    const std::string signed_text = std::to_string(now) + "." + body;
+    std::array<std::uint8_t, 32> right{};
+    HMAC(EVP_sha256(), support::secret.data(), static_cast<int>(support::secret.size()),
+         reinterpret_cast<const unsigned char*>(signed_text.data()), signed_text.size(), right.data(), nullptr);
+    const support::masked_bytes mac(right);
+    REQUIRE(mac.occurrences() > 0);
+    OPENSSL_cleanse(right.data(), right.size());
+    REQUIRE(mac.occurrences() == 0);
+
+    const auto verifier = support::verifier();
+    CHECK_FALSE(verifier.verify(body, "t=" + std::to_string(now) + ",v1=" + std::string(64, '0'), now));
+    CHECK(mac.occurrences() == 0);
+}
+#endif
+
 TEST_CASE("OpenSSL's error queue is afterwards as it was before") {
     ERR_clear_error();
     ERR_raise(ERR_LIB_USER, 42);
@@ -139,32 +169,27 @@ TEST_CASE("when OpenSSL fails at any step, nothing is accepted, the error queue 
     const auto ring = support::ring();
     const auto verifier = support::verifier();
 
-    const auto fails_until_it_works = [&](auto call) {
-        std::size_t failures = 0;
-        for (;; ++failures) {
-            support::allow_openssl_allocations(failures);
-            const auto done = call();
-            support::allow_openssl_allocations(support::without_limit);
-            if (done.has_value()) break;
-            CHECK(done.error().why() == reason::crypto_failure);
-        }
-        return failures;
+    const auto fail_each = [](auto call, std::size_t least) {
+        const auto reason_of = [&] { return why_not(call()); };
+        for (const auto how : support::both_ways)
+            CHECK(fail_each_allocation(support::openssl_memory(), how, reason_of, reason::crypto_failure, reason::ok) >=
+                  least);
     };
     const auto verify = [&] { return verifier.verify(body, signature, now); };
     const auto sign = [&] { return puck::sign(ring, body, now); };
     const auto build = [] { return puck::secret::make(support::secret); };
 
     ERR_clear_error();
-    CHECK(fails_until_it_works(verify) >= 1);
-    CHECK(fails_until_it_works(sign) >= 1);
-    CHECK(fails_until_it_works(build) >= 5);
+    fail_each(verify, 1);
+    fail_each(sign, 1);
+    fail_each(build, 5);
     CHECK(ERR_peek_error() == 0);
 
     ERR_raise(ERR_LIB_USER, 42);
     const unsigned long mine = ERR_peek_last_error();
-    CHECK(fails_until_it_works(verify) >= 1);
-    CHECK(fails_until_it_works(sign) >= 1);
-    CHECK(fails_until_it_works(build) >= 5);
+    fail_each(verify, 1);
+    fail_each(sign, 1);
+    fail_each(build, 5);
     CHECK(ERR_get_error() == mine);
     CHECK(ERR_get_error() == 0);
 }

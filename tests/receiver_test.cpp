@@ -5,11 +5,15 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
+#include <atomic>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 using puck::reason;
 using puck::receiver;
@@ -293,4 +297,71 @@ TEST_CASE("a delivery keeps the store alive") {
         CHECK(delivery->commit() == reason::ok);
     }
     CHECK(watched.expired());
+}
+
+TEST_CASE(
+    "sixteen threads verify, claim, commit, release and outlive leases at random, and each event has one holder") {
+    constexpr std::size_t events = 40;
+    constexpr std::int64_t lease = 60'000'000'000;  // nanoseconds, as the store's default
+    const std::shared_ptr<puck::lru_dedupe> store = support::lru({.capacity = events, .ttl = 2'592'000});
+    const puck::receiver receiver(support::verifier(), store);
+    std::vector<std::unique_ptr<support::owned_request>> requests;
+    for (std::size_t n = 0; n < events; ++n) {
+        std::string id(support::event_id);
+        id.replace(id.size() - 2, 2, std::to_string(10 + n));
+        requests.push_back(std::make_unique<support::owned_request>(envelope(id)));
+    }
+
+    struct history {
+        std::atomic<std::int64_t> held_until{0};  // when the lease of the one who holds it ends; 0: nobody does
+        std::atomic<int> commits{0};
+    };
+    std::array<history, events> histories;
+    std::atomic<int> overlaps{0}, wrong_answers{0}, met{0};
+
+    const auto work = [&](std::uint32_t random) {
+        for (int step = 0; step < 400; ++step) {
+            random = random * 1664525U + 1013904223U;
+            const std::size_t n = (random >> 8) % events;
+            history& mine = histories[n];
+            const std::int64_t until = support::fake_clock::read() + lease;
+            auto judged = receiver.receive(*requests[n]);
+            if (!judged) {
+                const reason why = judged.error().why();
+                if (why != reason::duplicate && why != reason::in_progress) ++wrong_answers;
+                if (why == reason::duplicate && mine.commits == 0) ++wrong_answers;
+                if (why == reason::in_progress) ++met;
+                continue;
+            }
+            const std::int64_t others = mine.held_until.exchange(until);
+            const std::int64_t moment = support::fake_clock::read();
+            if (moment < until && moment < others) ++overlaps;
+            std::this_thread::yield();  // so that others meet a claim that is held
+            std::int64_t held = until;
+            const std::uint32_t outcome = random >> 28;
+            if (outcome < 12) {  // the handler fails
+                mine.held_until.compare_exchange_strong(held, 0);
+                judged->release();
+                continue;
+            }
+            if (outcome < 14) support::fake_clock::advance(61);  // the handler takes too long
+            ++mine.commits;                                      // before, for others see the duplicate at once
+            if (judged->commit() != reason::ok) --mine.commits;
+        }
+    };
+    std::vector<std::thread> threads;
+    for (std::uint32_t seed = 0; seed < 16; ++seed) threads.emplace_back(work, seed * 2654435761U + 1);
+    for (auto& thread : threads) thread.join();
+
+    CHECK(met > 0);
+    CHECK(overlaps == 0);
+    CHECK(wrong_answers == 0);
+    std::size_t done = 0;
+    for (const history& each : histories) {
+        CHECK(each.commits <= 1);
+        done += each.commits == 1 ? 1 : 0;
+    }
+    CHECK(done > 0);
+    CHECK(store->stats().done == done);
+    CHECK(store->stats().in_progress == 0);
 }

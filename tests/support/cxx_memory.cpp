@@ -7,11 +7,10 @@ namespace support {
 namespace {
 
 thread_local std::size_t made = 0;
-thread_local std::size_t allowed = without_limit;
+thread_local allocation_limit limit;
 
 bool may_allocate() noexcept {
-    if (allowed == 0) return false;
-    --allowed;
+    if (!limit.takes_one()) return false;
     ++made;
     return true;
 }
@@ -33,7 +32,7 @@ void* allocate_aligned_or_throw(std::size_t size, std::align_val_t alignment) {
 }  // namespace
 
 std::size_t allocations() noexcept { return made; }
-void allow_allocations(std::size_t count) noexcept { allowed = count; }
+allocation_limit& cxx_memory() noexcept { return limit; }
 
 }  // namespace support
 

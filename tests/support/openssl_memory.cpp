@@ -8,23 +8,17 @@ namespace support {
 
 namespace {
 
-thread_local std::size_t allowed = static_cast<std::size_t>(-1);
+thread_local allocation_limit limit;
 
-bool may_allocate() noexcept {
-    if (allowed == 0) return false;
-    --allowed;
-    return true;
-}
-
-void* allocate(std::size_t size, const char*, int) { return may_allocate() ? std::malloc(size) : nullptr; }
+void* allocate(std::size_t size, const char*, int) { return limit.takes_one() ? std::malloc(size) : nullptr; }
 void* reallocate(void* old, std::size_t size, const char*, int) {
-    return may_allocate() ? std::realloc(old, size) : nullptr;
+    return limit.takes_one() ? std::realloc(old, size) : nullptr;
 }
 void release(void* gone, const char*, int) { std::free(gone); }
 
 }  // namespace
 
-void allow_openssl_allocations(std::size_t count) { allowed = count; }
+allocation_limit& openssl_memory() noexcept { return limit; }
 
 void watch_openssl_memory() {
     if (CRYPTO_set_mem_functions(allocate, reallocate, release) != 1)
