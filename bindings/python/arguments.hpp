@@ -150,14 +150,17 @@ public:
             return;
         }
         if (is_text(given)) throw nb::type_error("headers must be a mapping or pairs of name and value");
-        const bool is_mapping = nb::hasattr(given, "items");
-        const nb::object pairs = nb::steal(outliving_the_interpreter(
-            [&] { return is_mapping ? PyMapping_Items(given.ptr()) : PySequence_List(given.ptr()); }));
-        if (!pairs.is_valid()) throw nb::python_error();
-        for (const nb::handle pair : pairs) {
-            if (!PySequence_Check(pair.ptr()) || is_text(pair) || nb::len(pair) != 2)
+        const nb::object pairs = made_by_python([&] {
+            return PyObject_HasAttrString(given.ptr(), "items") != 0 ? PyMapping_Items(given.ptr())
+                                                                     : PySequence_List(given.ptr());
+        });
+        for (const nb::handle each : pairs) {
+            if (!PySequence_Check(each.ptr()) || is_text(each))
                 throw nb::type_error("headers must be a mapping or pairs of name and value");
-            add(nb::object(pair[0]), nb::object(pair[1]));
+            const nb::object pair = made_by_python([&] { return PySequence_Tuple(each.ptr()); });
+            if (PyTuple_Size(pair.ptr()) != 2)
+                throw nb::type_error("headers must be a mapping or pairs of name and value");
+            add(PyTuple_GetItem(pair.ptr(), 0), PyTuple_GetItem(pair.ptr(), 1));
         }
     }
 

@@ -28,16 +28,13 @@ struct py_event {
     [[nodiscard]] nb::bytes data_json() const { return nb::bytes(core->data().data(), core->data().size()); }
 
     [[nodiscard]] nb::object emitted_at() const {
-        const nb::module_ datetime = nb::module_::import_("datetime");
         const puck::date_time moment = core->emitted_at();
-        const nb::object epoch =
-            datetime.attr("datetime")(1970, 1, 1, "tzinfo"_a = datetime.attr("timezone").attr("utc"));
-        return epoch + datetime.attr("timedelta")(0, moment.seconds, moment.nanoseconds / 1000);
+        return call_python("puck_webhooks._events", "moment", moment.seconds, moment.nanoseconds);
     }
 
     [[nodiscard]] nb::object parsed_data() {
         if (data.is_valid()) return data;
-        data = call_python("puck_webhooks._json", "loads", data_json());
+        data = call_python("puck_webhooks._events", "loads", data_json());
         return data;
     }
 
@@ -130,8 +127,8 @@ class py_delivery {
 public:
     using claim_variant = std::variant<lru_claim, python_claim>;
 
-    py_delivery(puck::delivery&& core, claim_variant claim)
-        : core_(std::make_shared<puck::delivery>(std::move(core))), claim_(std::move(claim)) {}
+    py_delivery(std::shared_ptr<puck::delivery> core, claim_variant claim) noexcept
+        : core_(std::move(core)), claim_(std::move(claim)) {}
     py_delivery(py_delivery&&) noexcept = default;
     ~py_delivery() {
         if (core_) release_quietly();
@@ -168,12 +165,20 @@ public:
     void release_quietly() noexcept {
         if (state_ != state::open) return;
         const nb::error_scope kept;
+        bool has_failed = false;
         try {
             release();
         } catch (nb::python_error& failed) {
-            failed.discard_as_unraisable("puck_webhooks.Delivery: the event could not be released");
+            failed.restore();
+            has_failed = true;
+        } catch (const std::exception&) {
+            // No memory, so none to tell it either. The lease will end.
         }
         state_ = state::settled;
+        if (has_failed)
+            outliving_the_interpreter([] {
+                PyErr_WriteUnraisable(nb::str("puck_webhooks.Delivery: the event could not be released").ptr());
+            });
     }
 
     [[nodiscard]] const python_claim* claim_in_python() const noexcept { return std::get_if<python_claim>(&claim_); }
@@ -201,8 +206,11 @@ private:
             std::visit(how, claim_);
             state_ = state::settled;
         } catch (const nb::python_error& failed) {
-            const bool is_lost = nb::getattr(failed.value(), "reason", nb::none()).equal(nb::str("claim_lost"));
-            state_ = is_lost ? state::settled : state::open;
+            state_ = state::open;
+            if (nb::getattr(failed.value(), "reason", nb::none()).equal(nb::str("claim_lost"))) state_ = state::settled;
+            throw;
+        } catch (...) {
+            state_ = state::open;
             throw;
         }
     }
@@ -230,8 +238,10 @@ public:
         auto judged =
             without_gil_if_long(bytes.view(), [&] { return core_.receive({lines.view(), bytes.view(), at}); });
         if (!judged) raise(judged.error());
-        if (lru_ == nullptr) return {std::move(*judged), python_claim(dedupe_, judged->event().event_id())};
-        return {std::move(*judged), lru_->claim(judged->event().id())};
+        auto delivery = std::make_shared<puck::delivery>(std::move(*judged));
+        const puck::event& event = delivery->event();  // nothing may fail from the claim on
+        if (lru_ == nullptr) return {std::move(delivery), python_claim(dedupe_, event.event_id())};
+        return {std::move(delivery), lru_->claim(event.id())};
     }
 
     [[nodiscard]] const nb::object& dedupe() const noexcept { return dedupe_; }

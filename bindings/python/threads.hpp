@@ -17,6 +17,10 @@ namespace nb = nanobind;
 /// Calls what takes the GIL. Until 3.14 Python ends a daemon thread that asks for the GIL of an interpreter that is ending
 /// by pthread_exit, and glibc does that as an exception, at which the C++ frames above would end the whole process. Such a
 /// thread sleeps here until the process is gone, as it does under 3.14.
+///
+/// The call must be plain C, or functions that let exceptions pass: many of nanobind's are noexcept. And it must not stand
+/// inside a `catch`, where a second exception that is not C++'s own ends the process. What a mere decref sets off (a
+/// `__del__`) is not covered.
 template <class Call>
 auto outliving_the_interpreter(Call call) {
     try {
@@ -26,6 +30,14 @@ auto outliving_the_interpreter(Call call) {
     } catch (...) {
         for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
     }
+}
+
+/// The object that a function of Python's C API returns, or its exception.
+template <class Call>
+nb::object made_by_python(Call call) {
+    nb::object made = nb::steal(outliving_the_interpreter(call));
+    if (!made.is_valid()) throw nb::python_error();
+    return made;
 }
 
 /// Calls a function of the package's Python files.

@@ -161,7 +161,8 @@ import sys, threading, time
 import puck_webhooks
 from puck_webhooks.testing import TEST_SECRET, signed_delivery
 
-headers, body = signed_delivery(data={{"pad": "x" * int(sys.argv[1])}}, now={NOW})
+work = sys.argv[1]
+headers, body = signed_delivery(data={{"pad": "x" * (200_000 if work == "long body" else 0)}}, now={NOW})
 inside = threading.Semaphore(0)
 
 class Store:
@@ -170,7 +171,16 @@ class Store:
         time.sleep(0)
         return [event_id]
     def commit(self, claim): ...
-    release = commit
+    def release(self, claim):
+        time.sleep(0)
+        raise OSError("away")
+
+class LazyHeaders:
+    def __init__(self, headers):
+        self._headers = headers
+    def __getattr__(self, name):
+        time.sleep(0)
+        return getattr(self._headers, name)
 
 class SlowToGo:
     def __del__(self, time=time):
@@ -179,23 +189,32 @@ class SlowToGo:
 
 receiver = puck_webhooks.Receiver(TEST_SECRET, dedupe=Store())
 sys.modules["slow_to_go"] = SlowToGo()  # modules are taken apart last, and then the threads still want to run
+sys.unraisablehook = lambda failure, time=time: time.sleep(0)
+if work == "lazy headers":
+    headers = LazyHeaders(headers)
 
-def work():
+def run():
     while True:
-        receiver.receive(headers, body, now={NOW}).commit()
+        delivery = receiver.receive(headers, body, now={NOW})
+        if work == "failing release":
+            del delivery
+        else:
+            delivery.event.emitted_at
+            delivery.commit()
 
 for _ in range(4):
-    threading.Thread(target=work, daemon=True).start()
+    threading.Thread(target=run, daemon=True).start()
 for _ in range(20):
     inside.acquire()
 """
 
 
-@pytest.mark.parametrize("size", [0, 200_000])
-def test_an_interpreter_ends_well_while_threads_are_at_work(size: int) -> None:
-    """Python stops a daemon thread when it comes back from where it needs no GIL: from the core, or from a store."""
+@pytest.mark.parametrize("work", ["slow store", "long body", "failing release", "lazy headers"])
+def test_an_interpreter_ends_well_while_threads_are_at_work(work: str) -> None:
+    """Python stops a daemon thread when it comes back from where it needs no GIL: from the core, or out of Python code
+    that the core has called."""
     for _ in range(5):
         done = subprocess.run(
-            [sys.executable, "-c", ENDING, str(size)], check=False, capture_output=True, text=True, timeout=TIMEOUT
+            [sys.executable, "-c", ENDING, work], check=False, capture_output=True, text=True, timeout=TIMEOUT
         )
         assert (done.returncode, done.stderr) == (0, "")

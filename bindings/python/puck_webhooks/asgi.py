@@ -31,8 +31,9 @@ class WebhookMiddleware:
 
     The app finds the `Event` in scope["puck.event"], and the raw body where it always is. If it answers 2xx, the event
     is committed before the end of the answer goes out; if it answers otherwise, or raises, the event is released. (A
-    4xx is final: Puck does not come again.) Whatever is refused is answered with its status and an empty body. Other
-    methods than POST get a 405, and WebSockets are closed.
+    4xx is final: Puck does not come again. And if an answer comes in three pieces or more, its status is gone when the
+    commit fails.) Whatever is refused is answered with its status and an empty body. Other methods than POST get a 405,
+    and WebSockets are closed.
 
     `on_reject` gets the `WebhookError` of each delivery that was refused (duplicates too) or could not be committed.
     If it raises, that is logged, and the answer stays. The size limit is the receiver's `max_body`. RuntimeError means
@@ -74,18 +75,19 @@ class WebhookMiddleware:
 class Settling:
     """An answer on its way out, and the delivery that it settles, once there is one.
 
-    The start of the answer waits for its first piece, which is mostly its last as well, so that a commit that fails can
-    still replace it. What is not committed by the end of the block is released.
+    The start of the answer and its first piece wait for what follows, so that a commit that fails at the end can still
+    replace them. What is not committed by the end of the block is released.
     """
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, *, instead_of: Callable[[Message], int | None] = lambda start: None) -> None:
         self._send = send
+        self._instead_of = instead_of  # the status to answer with instead of what starts like this, if there is one
         self._door: Door | None = None
         self._delivery: Delivery | None = None  # until it is settled
-        self._start: Message | None = None
+        self._held: list[Message] = []
         self._status = 0
-        self._is_replaced = False
-        self.expected_status: int | None = None  # if there is one, another is not the handler's
+        self.is_replaced = False
+        self.is_committed = False
 
     def accept(self, door: Door, delivery: Delivery) -> None:
         if self._door is not None:
@@ -102,36 +104,47 @@ class Settling:
         if self._door is not None and self._delivery is not None:
             await self._door.release_async(self._delivery, failure)
 
+    async def replace(self, status: int) -> None:
+        """Answers with this status and an empty body, whatever else there was to send."""
+        self.is_replaced = True
+        await answer(self._send, status)
+
     async def send(self, message: Message) -> None:
-        if self._is_replaced:
+        if self.is_replaced:
             return
-        if message["type"] == "http.response.start":
-            self._start, self._status = message, message["status"]
-            return
-        instead = await self._settle(message)
-        start, self._start = self._start, None
-        if start is not None and instead is not None:
-            self._is_replaced = True
-            await answer(self._send, instead)
-            return
-        if start is not None:
-            await self._send(start)
+        if message["type"] == "http.response.start" and not self._status:
+            self._status = message["status"]
+            instead = self._instead_of(message)
+            if instead is not None:
+                await self.replace(instead)
+                return
+            if self._delivery is not None:
+                self._held.append(message)
+                return
+        if message["type"] in _CONTENT:
+            is_end = not message.get("more_body", False)
+            if len(self._held) == 1 and not is_end:
+                self._held.append(message)
+                return
+            instead = await self._commit() if is_end else None
+            if self._held and instead is not None:
+                await self.replace(instead)
+                return
+            for held in self._held:
+                await self._send(held)
+            self._held.clear()
         await self._send(message)
 
-    async def _settle(self, message: Message) -> int | None:
-        """Commits, if this is the end of a success. Returns the status to answer with instead, if there is one."""
-        if self._door is None or self._delivery is None:
-            return None
-        if self.expected_status not in (None, self._status):
-            return 500
-        is_end = message["type"] in _CONTENT and not message.get("more_body", False)
-        if not is_end or not is_success(self._status):
+    async def _commit(self) -> int | None:
+        """Commits the event if it was handled well. Returns the status to answer with if that failed."""
+        if self._door is None or self._delivery is None or not is_success(self._status):
             return None
         delivery, self._delivery = self._delivery, None
         try:
             await self._door.commit_async(delivery)
         except WebhookError as error:
             return self._door.rejected(error)
+        self.is_committed = True
         return None
 
 

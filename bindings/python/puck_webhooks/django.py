@@ -35,6 +35,10 @@ _CHUNKED = (
     "The body is chunked, and this WSGI server does not say where it ends (wsgi.input_terminated): use one that does, "
     "such as gunicorn, or let the proxy in front of it buffer requests."
 )
+_CHUNKED_AND_READ = (
+    "The body is chunked, and under WSGI Django takes such a body for empty. Something before this view has read "
+    "request.body: it must leave this path alone, or let the proxy in front of the server buffer requests."
+)
 _CHUNK = 65_536
 
 
@@ -98,7 +102,8 @@ def _async_view(door: Door, handler: Callable[..., Any]) -> Callable[..., Any]:
             return _read(request, door.max_body)
 
         async def handle(event: Any) -> HttpResponseBase:
-            return _response(await handler(event, *args, **captured))
+            response = await handler(event, *args, **captured)
+            return await sync_to_async(_response)(response)  # to render a template may ask the database
 
         headers = list(request.headers.items())
         return await door.serve_async(headers, read, handle, lambda response: response.status_code, _empty)
@@ -135,6 +140,8 @@ def _read(request: HttpRequest, limit: int) -> bytes:
     if length is not None and length > limit:
         raise PayloadError("payload_too_large")
     if hasattr(request, "_body"):
+        if _is_chunked(request) and not request.body:  # Django took it for empty
+            raise RuntimeError(_CHUNKED_AND_READ)
         return bytes(request.body)
     if getattr(request, "_read_started", False):
         raise RuntimeError(_CONSUMED)
@@ -152,9 +159,13 @@ def _read(request: HttpRequest, limit: int) -> bytes:
 
 def _stream(request: HttpRequest) -> Any:
     """Under WSGI Django takes a chunked body for an empty one; but the server can say that it has an end."""
-    is_chunked = "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower()
-    if not is_chunked or "wsgi.input" not in request.META:
+    if not _is_chunked(request):
         return request
     if not request.META.get("wsgi.input_terminated"):
         raise RuntimeError(_CHUNKED)
     return request.META["wsgi.input"]
+
+
+def _is_chunked(request: HttpRequest) -> bool:
+    is_wsgi = "wsgi.input" in request.META
+    return is_wsgi and "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower()

@@ -1,6 +1,6 @@
 """Receive Puck's webhooks in FastAPI: `pip install puck-webhooks[fastapi]`.
 
-    app.router.route_class = WebhookRoute    # or APIRouter(route_class=WebhookRoute)
+    app.router.route_class = WebhookRoute    # and APIRouter(route_class=WebhookRoute)
     PuckEvent = Annotated[Event, Depends(webhook(receiver))]
 
     @app.post("/puck")
@@ -14,7 +14,7 @@ from typing import Any
 
 from . import Event, Receiver, WebhookError
 from ._adapter import Door, HandlerFailed, OnReject
-from .asgi import Receive, Scope, Send, Settling, answer
+from .asgi import Message, Receive, Scope, Send, Settling
 
 try:
     from fastapi import Request, Response
@@ -27,7 +27,7 @@ except ImportError as missing:
 
 __all__ = ["HandlerFailed", "WebhookRoute", "webhook"]
 
-_SETTLING = "puck.settling"
+_RECEIVED = "puck.received"
 
 
 def webhook(receiver: Receiver, *, on_reject: OnReject | None = None) -> Callable[..., Any]:
@@ -36,8 +36,9 @@ def webhook(receiver: Receiver, *, on_reject: OnReject | None = None) -> Callabl
 
     A 2xx commits the event before the end of the response goes out. Any other status releases it and is passed on (a
     4xx is final: Puck does not come again). If the path operation raises, be it an HTTPException, or if FastAPI finds
-    another parameter invalid, the event is released, and the answer is a 500 (`HandlerFailed`). Whatever is refused is
-    answered with its status and an empty body, and the path operation is not called.
+    another parameter invalid, the event is released, and the answer is a 500 (`HandlerFailed`), also if an exception
+    handler of your app would say otherwise. Whatever is refused is answered with its status and an empty body, and the
+    path operation is not called; dependencies see an exception.
 
     What a dependency does after its `yield` counts only with Depends(..., scope="function"): FastAPI does the others'
     when the response has gone out. Let whatever commits to a database say so.
@@ -49,15 +50,16 @@ def webhook(receiver: Receiver, *, on_reject: OnReject | None = None) -> Callabl
     door = Door(receiver, on_reject, run_in_threadpool)
 
     async def accepted(request: Request) -> Event:
-        settling: Settling | None = request.scope.get(_SETTLING)
-        if settling is None:
+        received: _Received | None = request.scope.get(_RECEIVED)
+        if received is None:
             raise RuntimeError("The route must be a WebhookRoute: app.router.route_class = WebhookRoute")
         try:
             body = await read_body(request, door.max_body)
             delivery = await door.receive_async(request.headers.raw, body)
         except WebhookError as error:
-            raise _Refused(door.rejected(error)) from None
-        settling.accept(door, delivery)
+            received.refused = door.rejected(error)
+            raise _Refused from None
+        received.settling.accept(door, delivery)
         return delivery.event
 
     return accepted
@@ -67,34 +69,55 @@ class WebhookRoute(APIRoute):
     """A route whose response settles the event that `webhook` gave to its path operation."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        settling = Settling(send)
+        received = _Received(send)
+        settling = received.settling
         try:
             async with settling:
-                await super().handle({**scope, _SETTLING: settling}, receive, settling.send)
-        except _Refused as refused:
-            await answer(send, refused.status)
+                await super().handle({**scope, _RECEIVED: received}, receive, settling.send)
+        except Exception as failure:
+            if received.refused is None:
+                if settling.has_accepted and not settling.is_committed:
+                    raise HandlerFailed from failure
+                raise
+        if received.has_failed:
+            raise HandlerFailed from received.failure
+        if received.refused is not None and not settling.is_replaced:
+            await settling.replace(received.refused)
 
     def get_route_handler(self) -> Callable[[Request], Any]:
         handle = super().get_route_handler()
 
         @functools.wraps(handle)
         async def watched(request: Request) -> Response:
-            settling: Settling = request.scope[_SETTLING]
+            received: _Received = request.scope[_RECEIVED]
             try:
                 response: Response = await handle(request)
             except Exception as failure:
-                if settling.has_accepted:
-                    raise HandlerFailed from failure
+                received.failure = failure
                 raise
-            settling.expected_status = response.status_code
+            received.headers = response.raw_headers
             return response
 
         return watched
 
 
-class _Refused(Exception):
-    """Answered with its status and an empty body. FastAPI's HTTPException would become JSON."""
+class _Received:
+    """What is known of one request. Whatever answer the app makes of an exception is replaced: of a refusal by its own
+    status, and of a failure of the handler, or of a dependency after it, by a 500."""
 
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
+    def __init__(self, send: Send) -> None:
+        self.refused: int | None = None
+        self.headers: object = None  # the handler's: the very list
+        self.failure: Exception | None = None  # the handler's
+        self.has_failed = False  # though the app made an answer of it
+        self.settling = Settling(send, instead_of=self._instead_of)
+
+    def _instead_of(self, start: Message) -> int | None:
+        if self.refused is not None:
+            return self.refused
+        self.has_failed = self.settling.has_accepted and start["headers"] is not self.headers
+        return 500 if self.has_failed else None
+
+
+class _Refused(Exception):
+    """Ends the request before the path operation."""

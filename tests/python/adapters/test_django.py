@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import threading
 from typing import Any
 
 import django
@@ -137,6 +138,13 @@ class TestSync(DjangoTests):
         with pytest.raises(RuntimeError, match="wsgi.input_terminated"):
             view(self.request(BODY, HTTP_TRANSFER_ENCODING="chunked"))
 
+    def test_a_chunked_body_that_was_read_before(self) -> None:
+        view = self.view(webhook(self.receiver))
+        chunked = self.request(BODY, HTTP_TRANSFER_ENCODING="chunked", **{"wsgi.input_terminated": True})
+        assert chunked.body == b"", "Django's view of it"
+        with pytest.raises(RuntimeError, match="must leave this path alone"):
+            view(chunked)
+
     def test_a_middleware_has_read_the_body(self) -> None:
         view = self.view(webhook(self.receiver))
         for left in (b"", BODY[:20]):
@@ -226,6 +234,18 @@ class TestAsync(DjangoTests):
 
         response = asyncio.run(run())
         return Answer(response.status_code, response.content, response.headers)
+
+    def test_a_template_is_rendered_where_it_may_ask_the_database(self) -> None:
+        rendered_in: list[int] = []
+
+        class Template:
+            def render(self, context: Any, request: Any) -> str:
+                rendered_in.append(threading.get_ident())
+                return "rendered"
+
+        self.handler.returns = SimpleTemplateResponse(Template())
+        assert self.post(BODY, signed()).body == b"rendered"
+        assert not set(rendered_in) & self.handler.threads
 
     def test_a_store_in_python_is_asked_in_another_thread(self) -> None:
         store = PythonStore()

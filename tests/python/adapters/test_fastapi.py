@@ -1,10 +1,10 @@
 """puck_webhooks.fastapi, through FastAPI's test client."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any
 
 import pytest
-from adapter_deliveries import BODY, PythonStore, ReceiverAtNow, signed
+from adapter_deliveries import BODY, FORGED, STALE, PythonStore, ReceiverAtNow, signed
 from fastapi import APIRouter, Depends, FastAPI, Form, HTTPException, Request, Response
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
@@ -97,9 +97,46 @@ class FastApiTests(Base):
             @self.fastapi.post("/db")
             async def last(db: Annotated[str, session], event: Annotated[Event, self.dependency]) -> None: ...
 
-        answer = TestClient(self.asgi).post("/db", content=BODY, headers=signed())
-        assert (answer.status_code, answer.content) == (500, b"")
+        client = TestClient(self.asgi, raise_server_exceptions=False)
+        for status in (400, 200):
+            mapped = Response(status_code=status)
+            self.fastapi.exception_handler(ValueError)(lambda request, error, mapped=mapped: mapped)
+            self.fastapi.middleware_stack = None  # made anew with the handler
+            answer = client.post("/db", content=BODY, headers=signed())
+            assert (answer.status_code, answer.content) == (500, b"")
+            assert (self.receiver.in_progress, self.receiver.seen()) == (0, False)
+
+    @pytest.mark.parametrize("scope", ["function", "request"])
+    @pytest.mark.parametrize("then", [HTTPException(400), None])
+    def test_a_dependency_that_takes_exceptions_for_its_own(self, scope: Any, then: Exception | None) -> None:
+        caught: list[type] = []
+
+        def database() -> Iterator[None]:
+            try:
+                yield
+            except Exception as failure:
+                caught.append(type(failure))
+                if then is not None:
+                    raise then from None
+
+        @self.fastapi.post("/taken", dependencies=[Depends(database, scope=scope)])
+        async def taken(event: Annotated[Event, self.dependency]) -> None:
+            raise KeyError("the handler's")
+
+        client = TestClient(self.asgi, raise_server_exceptions=False)
+
+        def post(headers: Any) -> tuple[int, bytes]:
+            answer = client.post("/taken", content=BODY, headers=headers)
+            return answer.status_code, answer.content
+
+        assert post(FORGED) == (401, b"")
+        assert post(STALE) == (503, b"")
+        assert post(signed())[0] == 500
+        assert caught[-1] is KeyError, "dependencies see what the handler raised"
         assert (self.receiver.in_progress, self.receiver.seen()) == (0, False)
+        self.receiver.receive(signed(), BODY).commit()
+        assert post(signed()) == (200, b"")
+        assert self.handler.rejected == ["signature_mismatch", "timestamp_too_old", "duplicate"]
 
     def test_an_ordinary_route_is_a_mistake(self) -> None:
         self.fastapi.router.route_class = APIRoute

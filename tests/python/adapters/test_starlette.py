@@ -336,6 +336,30 @@ class TestMiddleware(StarletteTests):
         start, end = asyncio.run(self.call(BODY))
         assert (start["status"], end["body"]) == (503, b"")
 
+    def test_an_answer_that_begins_again_is_no_success(self) -> None:
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            for status in (500, 200):
+                await send({"type": "http.response.start", "status": status, "headers": []})
+                await send({"type": "http.response.body", "body": b""})
+
+        self.asgi = WebhookMiddleware(app, self.receiver)
+        asyncio.run(self.call(BODY))
+        assert (self.receiver.in_progress, self.receiver.seen()) == (0, False)
+
+    def test_one_piece_and_an_empty_end_wait_for_the_commit(self) -> None:
+        """As Starlette's BaseHTTPMiddleware sends every answer."""
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"done", "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+
+        store = PythonStore()
+        store.failing = {"commit"}
+        self.asgi = WebhookMiddleware(app, ReceiverAtNow(dedupe=store))  # type: ignore[arg-type]
+        start, end = asyncio.run(self.call(BODY))
+        assert (start["status"], end["body"], store.calls) == (503, b"", ["claim", "commit", "release"])
+
     def test_nothing_follows_the_answer_to_a_commit_that_fails(self) -> None:
         async def app(scope: Any, receive: Any, send: Any) -> None:
             await send({"type": "http.response.start", "status": 200, "headers": [], "trailers": True})

@@ -1,10 +1,17 @@
-"""How Event.data is parsed."""
+"""What an Event says, in Python's own types."""
 
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def moment(seconds: int, nanoseconds: int) -> datetime:
+    return _EPOCH + timedelta(seconds=seconds, microseconds=nanoseconds // 1000)
 
 
 def loads(text: bytes) -> Any:
