@@ -92,6 +92,7 @@ TEST_CASE("severity is one of four words, or none") {
     CHECK(of(R"({"severity":"high","severity":"low"})") == severity::low);
     CHECK_FALSE(of(R"({"severity":"high","severity":null})"));
     CHECK(name(severity::low) == "low");
+    CHECK(name(severity{4}) == "");
     CHECK(name(severity::medium) == "medium");
     CHECK(name(severity::high) == "high");
     CHECK(name(severity::critical) == "critical");

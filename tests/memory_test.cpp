@@ -15,7 +15,9 @@
 #include <openssl/err.h>
 #include <openssl/hmac.h>
 #include <sys/mman.h>
+#include <array>
 #include <atomic>
+#include <latch>
 #include <memory>
 #include <random>
 #include <string>
@@ -241,4 +243,22 @@ TEST_CASE("any number of threads may use one verifier and one receiver") {
     CHECK(verified == 80 * 50);
     CHECK(refused == 80 * 50);
     CHECK(handled == 1);
+}
+
+TEST_CASE("threads that verify at the same moment may be more than the contexts that are kept") {
+    const auto verifier = support::verifier(), other = support::verifier();
+    const std::string body = envelope();
+    const std::string signature = support::sign(body);
+    constexpr int count = 70;  // 64 are kept
+    std::latch all(count);
+    std::atomic<int> verified{0};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < count; ++i)
+        threads.emplace_back([&] {
+            static_cast<void>(other.verify(body, signature, now));  // so that the thread has its error queue
+            support::meet_in_next_allocation(all);                  // then the next is inside of the HMAC
+            verified += verifier.verify(body, signature, now).has_value() ? 1 : 0;
+        });
+    for (auto& thread : threads) thread.join();
+    CHECK(verified == count);
 }

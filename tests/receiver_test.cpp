@@ -101,6 +101,10 @@ TEST_CASE_FIXTURE(lru_fixture, "a delivery takes its claim along when it is move
     first = std::move(*with_lru.receive(other));  // what it held before is released
     CHECK(store->stats().in_progress == 1);
     CHECK(first.event().event_id() == other_id);
+
+    auto& itself = first;
+    first = std::move(itself);  // moves nothing, and keeps what it holds
+    CHECK(store->stats().in_progress == 1);
     CHECK(first.commit() == reason::ok);
     CHECK(why_not(with_lru.receive(request)) == reason::ok);
 }

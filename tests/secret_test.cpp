@@ -79,6 +79,14 @@ TEST_CASE("equal secrets show equal fingerprints, others show others") {
     CHECK(shown("whsec_0123456789abcdef") != shown("whsec_0123456789abcdeg"));
 }
 
+TEST_CASE("a secret that is replaced takes the other's place") {
+    secret first = secret::make("whsec_0123456789abcdef").value();
+    secret second = secret::make("whsec_0123456789abcdeg").value();
+    const std::string shown(second.fingerprint());
+    first = std::move(second);
+    CHECK(std::string(first.fingerprint()) == shown);
+}
+
 TEST_CASE("HMAC-SHA256 answers RFC 4231") {
     const auto cases = support::cases("rfc4231.json");
     CHECK(cases.size() >= 6);
