@@ -64,7 +64,9 @@ TEST_CASE("a lone surrogate is told") {
           R"(\udc00\ud800)", R"(\udc00\udc00)", R"(\ud7ff\udc00)", R"(\ud800\ue000)"})
         (void)unescaped(text, true);
     CHECK(unescaped(R"(\ud83d\ndata)", true) == "\xed\xa0\xbd\ndata");
-    CHECK(unescaped(R"(\ud83ddata..)", true) == "\xed\xa0\xbd" "data..");
+    CHECK(unescaped(R"(\ud83ddata..)", true) ==
+          "\xed\xa0\xbd"
+          "data..");
 }
 
 TEST_CASE("a word is recognised however it is spelt") {

@@ -35,6 +35,14 @@ reason why_not(const puck::result<T>& answer) {
     return answer ? reason::ok : answer.error().why();
 }
 
+/// Calls it so far down the stack that what it leaves there is not overwritten by what comes next.
+template <class Function>
+[[gnu::noinline]] bool deep_down(Function function) {
+    volatile char room[100'000];
+    room[0] = 0;
+    return function() && room[0] == 0;
+}
+
 template <class Function>
 std::size_t allocations_of(Function function) {
     const std::size_t before = support::allocations();
@@ -146,7 +154,8 @@ TEST_CASE("the right MAC of a forged body is nowhere afterwards") {
     REQUIRE(mac.occurrences() == 0);
 
     const auto verifier = support::verifier();
-    CHECK_FALSE(verifier.verify(body, "t=" + std::to_string(now) + ",v1=" + std::string(64, '0'), now));
+    const std::string forged = "t=" + std::to_string(now) + ",v1=" + std::string(64, '0');
+    CHECK_FALSE(deep_down([&] { return verifier.verify(body, forged, now).has_value(); }));
     CHECK(mac.occurrences() == 0);
 }
 #endif

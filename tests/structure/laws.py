@@ -4,6 +4,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tomllib
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -179,6 +180,12 @@ class Laws(unittest.TestCase):
         numbers = dict(re.findall(r"(\w+) = (-?\d+),", (ROOT / "include/puck/reason.hpp").read_text()))
         statuses = re.findall(r'row\{reason::\w+, "(\w+)", (\d+),', (ROOT / "src/reason.cpp").read_text())
         self.assertEqual(shown, [(numbers[name], name, status) for name, status in statuses])
+
+    def test_the_table_of_mutants_is_of_those_that_are_listed(self) -> None:
+        folder = ROOT / "tests/mutants"
+        listed = [one["name"] for one in tomllib.loads((folder / "mutants.toml").read_text())["mutant"]]
+        shown = re.findall(r"^\| (.+?) \| \w+\.\w+ \| .+ \|$", (folder / "table.md").read_text(), re.MULTILINE)
+        self.assertEqual(shown, listed, "./run mutants writes the table")
 
     def test_no_test_sleeps_or_reads_a_clock(self) -> None:
         # These look whether the default is the clock, and hold for any time that it shows.

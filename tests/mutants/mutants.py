@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+"""Breaks the code on purpose, in each of the ways that mutants.toml lists; the tests must notice.
+
+    mutants.py [WORDS...]
+
+Only the mutants whose names contain one of the words, or else all of them; then table.md is written anew. The sources
+are copied to build/mutants and broken there.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Queue
+
+ROOT = Path(__file__).resolve().parents[2]
+TABLE = Path(__file__).with_name("table.md")
+WORK = ROOT / "build/mutants"
+PYTHON = "bindings/python/puck_webhooks"
+# What looks at the project from outside, and what repeats other tests under valgrind, notices nothing more.
+NOT_ASKED = "^(abi|consumer|demo|environment_is_not_read|example_.*|laws|valgrind_.*|vectors_are_current)$"
+SECONDS = 120  # for one test
+
+
+@dataclass
+class Mutant:
+    name: str
+    file: str
+    before: str
+    after: str
+
+    def applied_to(self, text: str) -> str:
+        if text.count(self.before) != 1:
+            sys.exit(f"{self.name}: this stands {text.count(self.before)} times in {self.file}, not once: {self.before}")
+        return text.replace(self.before, self.after)
+
+
+def listed() -> list[Mutant]:
+    with Path(__file__).with_name("mutants.toml").open("rb") as file:
+        return [Mutant(one["name"], one["file"], one["from"], one["to"]) for one in tomllib.load(file)["mutant"]]
+
+
+def run(command: list[object], **options: object) -> subprocess.CompletedProcess[str]:
+    words = [str(word) for word in command]
+    return subprocess.run(words, check=False, capture_output=True, text=True, errors="replace", **options)
+
+
+class Tree:
+    """A copy of the checkout, in which one mutant after the other is built and tested."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        files = run(["git", "-c", "safe.directory=*", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT)
+        for name in files.stdout.splitlines():
+            source, copy = ROOT / name, folder / name
+            if source.is_file() and not (copy.is_file() and copy.read_bytes() == source.read_bytes()):
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(source, copy)  # with a new time, for what was built of it may be a mutant
+
+    def broken_by(self, mutant: Mutant | None) -> str:
+        """Who notices the mutant; nobody, if the answer is empty. Without a mutant, nobody has to."""
+        if mutant is None:
+            return self.noticed_by("")
+        file = self.folder / mutant.file
+        original = file.read_text(encoding="utf-8")
+        file.write_text(mutant.applied_to(original), encoding="utf-8")
+        try:
+            return self.noticed_by(file.stem)
+        finally:
+            file.write_text(original, encoding="utf-8")
+
+    def noticed_by(self, noun: str) -> str:
+        raise NotImplementedError
+
+
+class CppTree(Tree):
+    def noticed_by(self, noun: str) -> str:
+        for step in (["cmake", "--preset", "mutants"], ["cmake", "--build", "--preset", "mutants", "-j", 1]):
+            built = run(step, cwd=self.folder)
+            if built.returncode != 0:
+                sys.exit(f"This mutant cannot be built:\n{built.stdout}{built.stderr}")
+        # The noun's own test is asked first.
+        return self.failing_test("-R", f"^{noun}$") or self.failing_test("-E", NOT_ASKED)
+
+    def failing_test(self, *which: str) -> str:
+        tested = run(["ctest", "--preset", "mutants", "--stop-on-failure", "--timeout", SECONDS, *which], cwd=self.folder)
+        if tested.returncode == 0:
+            return ""
+        failed = re.search(r"\d+ - (\w+) \(", tested.stdout.partition("The following tests FAILED:")[2])
+        if not failed:
+            sys.exit(f"The tests did not run:\n{tested.stdout}{tested.stderr}")
+        where = re.search(r"^(?:TEST CASE:  |This does not hold: |(?:FAIL|ERROR): (?=\w))(\w+(?= \(__main__)|.+)",
+                          tested.stdout, re.MULTILINE)
+        return failed[1] + (f": {where[1].strip()}" if where else "")
+
+
+class PythonTree(Tree):
+    """Beside the copied Python files lies the extension that was built from the checkout."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        found = list(ROOT.glob("build/venv/lib/python3*/site-packages/puck_webhooks/_core*.so"))
+        if not found:
+            sys.exit("The Python package is not built: run ./run test python first.")
+        shutil.copy2(found[0], folder / PYTHON)
+
+    def noticed_by(self, noun: str) -> str:
+        environment = os.environ | {"PYTHONPATH": str(self.folder / PYTHON / "..")}
+        tested = run([ROOT / "build/venv/bin/pytest", "-x", "-q", "tests/python", "--deselect", "tests/python/test_cross.py"],
+                     cwd=self.folder, env=environment)
+        if tested.returncode == 0:
+            return ""
+        failed = re.search(r"^(?:FAILED|ERROR) tests/python/(\S+)", tested.stdout, re.MULTILINE)
+        if not failed:
+            sys.exit(f"The tests did not run:\n{tested.stdout}{tested.stderr}")
+        return failed[1]
+
+
+def judge(trees: list[Tree], mutants: list[Mutant]) -> dict[str, str]:
+    """Who notices each mutant, by its name."""
+    idle: Queue[Tree] = Queue()
+    for tree in trees:
+        idle.put(tree)
+
+    def one(mutant: Mutant | None) -> str:
+        tree = idle.get()
+        try:
+            return tree.broken_by(mutant)
+        finally:
+            idle.put(tree)
+
+    with ThreadPoolExecutor(len(trees)) as pool:
+        for who in pool.map(one, [None] * len(trees)):
+            if who:
+                sys.exit(f"The tests fail without any mutant: {who}")
+        noticed = {}
+        for mutant, who in zip(mutants, pool.map(one, mutants), strict=True):
+            print(f"{'killed  ' if who else 'SURVIVED'} {mutant.name}{': ' * bool(who)}{who}", flush=True)
+            noticed[mutant.name] = who
+    return noticed
+
+
+def table(mutants: list[Mutant], noticed: dict[str, str]) -> str:
+    rows = [f"| {one.name} | {Path(one.file).name} | {noticed[one.name] or '**nobody**'} |\n" for one in mutants]
+    return (
+        "# Mutants, and which test noticed each first\n\n"
+        "`./run mutants` writes this. A test stands with its file's name and, where it says so, its own.\n\n"
+        "| what is broken | in | noticed by |\n|---|---|---|\n" + "".join(rows).replace("`", "'")
+    )
+
+
+def main(words: list[str]) -> int:
+    mutants = [one for one in listed() if not words or any(word in one.name for word in words)]
+    if not mutants:
+        sys.exit("There is no mutant with such a name.")
+    in_python = [one for one in mutants if one.file.startswith(PYTHON)]
+    in_cpp = [one for one in mutants if one not in in_python]
+    noticed: dict[str, str] = {}
+    if in_cpp:
+        noticed |= judge([CppTree(WORK / str(i)) for i in range(os.cpu_count() or 1)], in_cpp)
+    if in_python:
+        noticed |= judge([PythonTree(WORK / "python")], in_python)
+    if not words:
+        TABLE.write_text(table(mutants, noticed), encoding="utf-8")
+    survivors = sum(not who for who in noticed.values())
+    print(f"{len(mutants)} mutants: {len(mutants) - survivors} killed, {survivors} survived.")
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
