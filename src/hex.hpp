@@ -1,7 +1,7 @@
 // Hexadecimal digits, as the signature header and UUIDs need them.
 #pragma once
 
-#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -10,30 +10,30 @@ namespace puck::detail {
 
 inline constexpr std::string_view hex_digits = "0123456789abcdef";
 
-/// The value of each byte as a hex digit of either case, or -1.
-inline constexpr auto hex_values = [] {
-    std::array<std::int8_t, 256> values{};
-    values.fill(-1);
-    for (std::uint8_t i = 0; i < 16; ++i) {
-        const auto digit = static_cast<unsigned char>(hex_digits[i]);
-        values[digit] = static_cast<std::int8_t>(i);
-        if (i >= 10) values[digit - 0x20U] = static_cast<std::int8_t>(i);
-    }
-    return values;
-}();
+constexpr bool is_hex_digit(char c) noexcept {
+    const bool is_decimal = static_cast<std::uint8_t>(c - '0') < 10;
+    const bool is_letter = static_cast<std::uint8_t>((c | 0x20) - 'a') < 6;
+    return is_decimal | is_letter;  // || would be a branch
+}
 
-constexpr int hex_value(char c) noexcept { return hex_values[static_cast<unsigned char>(c)]; }
+/// The value of a hex digit of either case; of other characters, anything.
+constexpr std::uint8_t hex_value(char c) noexcept {
+    const auto digit = static_cast<std::uint8_t>(c - '0');
+    return digit < 10 ? digit : static_cast<std::uint8_t>((c | 0x20) - 'a' + 10);
+}
 
-/// Fills `bytes` from twice as many digits; false if one of them is none.
+/// Fills `bytes` from twice as many digits; false if one of them is none. There is neither a branch nor a table in it, so the
+/// compiler reads many digits at once.
 constexpr bool read_hex(std::string_view digits, std::span<std::uint8_t> bytes) noexcept {
-    int bad = 0;
+    std::uint8_t bad = 0;
     for (std::size_t i = 0; i < bytes.size(); ++i) {
-        const int high = hex_value(digits[2 * i]);
-        const int low = hex_value(digits[2 * i + 1]);
-        bad |= high | low;  // the sign bit of a -1 stays
-        bytes[i] = static_cast<std::uint8_t>((static_cast<unsigned>(high) << 4) | static_cast<unsigned>(low));
+        const char high = digits[2 * i];
+        const char low = digits[2 * i + 1];
+        bad |= static_cast<std::uint8_t>(!is_hex_digit(high));
+        bad |= static_cast<std::uint8_t>(!is_hex_digit(low));
+        bytes[i] = static_cast<std::uint8_t>(hex_value(high) << 4 | hex_value(low));
     }
-    return bad >= 0;
+    return bad == 0;
 }
 
 /// Writes two lower-case digits for each byte to `out`, and returns the place behind the last.

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstring>
 
 namespace puck::detail {
 namespace {
@@ -23,7 +22,7 @@ constexpr bool is_low_surrogate(std::uint32_t code) noexcept { return code >= 0x
 /// The four digits behind a \u that begins at `at`.
 std::uint32_t code_unit(const char* at) noexcept {
     std::uint32_t value = 0;
-    for (int i = 2; i < 6; ++i) value = value << 4 | static_cast<std::uint32_t>(hex_value(at[i]));
+    for (int i = 2; i < 6; ++i) value = value << 4 | hex_value(at[i]);
     return value;
 }
 
@@ -75,10 +74,18 @@ const char* skip_number(const char* at) noexcept {
 }
 
 const char* skip_escape(const char* at) noexcept {
-    if (at[1] != 'u') return std::strchr("\"\\/bfnrt", at[1]) != nullptr && at[1] != '\0' ? at + 2 : nullptr;
-    for (int i = 2; i < 6; ++i)
-        if (hex_value(at[i]) < 0) return nullptr;
-    return at + 6;
+    switch (at[1]) {
+        case '"':
+        case '\\':
+        case '/':
+        case 'b':
+        case 'f':
+        case 'n':
+        case 'r':
+        case 't': return at + 2;
+        case 'u': return std::all_of(at + 2, at + 6, is_hex_digit) ? at + 6 : nullptr;
+        default: return nullptr;
+    }
 }
 
 unescaped_text unescape(char* begin, char* end) noexcept {
@@ -108,8 +115,8 @@ unescaped_text unescape(char* begin, char* end) noexcept {
     return {{begin, static_cast<std::size_t>(out - begin)}, has_lone_surrogate};
 }
 
-bool spells(std::string_view contents, std::string_view word) noexcept {
-    if (contents.find('\\') == std::string_view::npos) return contents == word;
+bool spells_with_escapes(std::string_view contents, std::string_view word) noexcept {
+    if (contents.find('\\') == std::string_view::npos) return false;
     std::array<char, 96> copy;  // an escape takes at most six characters
     if (contents.size() > copy.size()) return false;
     char* const end = std::ranges::copy(contents, copy.data()).out;

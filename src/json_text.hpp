@@ -21,7 +21,12 @@ struct unescaped_text {
 /// Resolves the escapes of a string's contents, all of which must be valid, in place: the text never grows.
 [[nodiscard]] unescaped_text unescape(char* begin, char* end) noexcept;
 
+[[nodiscard]] bool spells_with_escapes(std::string_view contents, std::string_view word) noexcept;
+
 /// Whether a string's contents, with valid escapes or without, spell this word of at most 16 ASCII characters.
-[[nodiscard]] bool spells(std::string_view contents, std::string_view word) noexcept;
+[[nodiscard]] inline bool spells(std::string_view contents, std::string_view word) noexcept {
+    // An escape is longer than what it stands for.
+    return contents == word || (contents.size() > word.size() && spells_with_escapes(contents, word));
+}
 
 }  // namespace puck::detail

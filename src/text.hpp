@@ -5,11 +5,14 @@
 
 namespace puck::detail {
 
-/// Without the spaces and tabs (RFC 9110's OWS) at both ends.
+/// RFC 9110's OWS.
+constexpr bool is_space_or_tab(char c) noexcept { return c == ' ' || c == '\t'; }
+
+/// Without the spaces and tabs at both ends.
 constexpr std::string_view trim(std::string_view text) noexcept {
-    const auto first = text.find_first_not_of(" \t");
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+    while (!text.empty() && is_space_or_tab(text.front())) text.remove_prefix(1);
+    while (!text.empty() && is_space_or_tab(text.back())) text.remove_suffix(1);
+    return text;
 }
 
 constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
@@ -23,6 +26,7 @@ constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cas
 /// Equal but for the case of ASCII letters.
 constexpr bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {
     if (a.size() != b.size()) return false;
+    if (a == b) return true;
     for (std::size_t i = 0; i < a.size(); ++i)
         if (lower(a[i]) != lower(b[i])) return false;
     return true;

@@ -3,43 +3,52 @@
 #include "hex.hpp"
 
 #include <algorithm>
-#include <span>
 
 namespace puck {
 namespace {
 
-// The groups of the text form, in bytes; two digits stand for each, and a hyphen between two groups.
-constexpr std::array<std::size_t, 5> groups{4, 2, 2, 2, 6};
+// The groups of digits in the text form; a hyphen stands between two of them.
+struct group {
+    std::size_t at, size;
+};
+constexpr std::array<group, 5> groups{{{0, 8}, {9, 4}, {14, 4}, {19, 4}, {24, 12}}};
+constexpr std::size_t digit_count = 32;
+
+constexpr std::array<std::uint8_t, 16> filled_with(std::uint8_t value) {
+    std::array<std::uint8_t, 16> bytes{};
+    bytes.fill(value);
+    return bytes;
+}
+
+constexpr auto nil = filled_with(0x00);
+constexpr auto max = filled_with(0xff);
 
 }  // namespace
 
 std::optional<uuid> uuid::parse(std::string_view text) noexcept {
     if (text.size() != text_size) return std::nullopt;
 
-    uuid parsed;
-    std::span<std::uint8_t> rest = parsed.bytes;
-    for (const std::size_t size : groups) {
-        if (!detail::read_hex(text, rest.first(size))) return std::nullopt;
-        text.remove_prefix(2 * size);
-        rest = rest.subspan(size);
-        if (rest.empty()) break;
-        if (text.front() != '-') return std::nullopt;
-        text.remove_prefix(1);
+    std::array<char, digit_count> digits;
+    char* out = digits.data();
+    for (const auto [at, size] : groups) {
+        if (at != 0 && text[at - 1] != '-') return std::nullopt;
+        out += text.copy(out, size, at);
     }
-
-    const auto all = [&](std::uint8_t value) { return std::ranges::count(parsed.bytes, value) == 16; };
-    if (all(0x00) || all(0xff)) return std::nullopt;
+    uuid parsed;
+    if (!detail::read_hex({digits.data(), digits.size()}, parsed.bytes)) return std::nullopt;
+    if (parsed.bytes == nil || parsed.bytes == max) return std::nullopt;
     return parsed;
 }
 
 std::array<char, uuid::text_size> uuid::text() const noexcept {
+    std::array<char, digit_count> digits;
+    detail::write_hex(bytes, digits.data());
     std::array<char, text_size> text;
-    char* out = text.data();
-    std::span<const std::uint8_t> rest = bytes;
-    for (const std::size_t size : groups) {
-        if (out != text.data()) *out++ = '-';
-        out = detail::write_hex(rest.first(size), out);
-        rest = rest.subspan(size);
+    text.fill('-');
+    const char* in = digits.data();
+    for (const auto [at, size] : groups) {
+        std::copy_n(in, size, &text[at]);
+        in += size;
     }
     return text;
 }
