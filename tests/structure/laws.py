@@ -136,7 +136,10 @@ class Laws(unittest.TestCase):
             self.assertIsNone(found, f"{path}: {found and found.group()}")
 
     def test_the_core_library_calls_none_of_it_either(self) -> None:
-        undefined = subprocess.run(["nm", "-u", "-C", sys.argv[1]], check=True, capture_output=True, text=True).stdout
+        symbols = subprocess.run(["nm", "-A", "-u", "-C", sys.argv[1]], check=True, capture_output=True, text=True).stdout
+        # The archive holds the C door too: an outer face, whose stores run on the machine's clock.
+        undefined = "\n".join(line for line in symbols.splitlines() if "_c.cpp.o:" not in line)
+        self.assertIn("hmac.cpp.o:", undefined)
         for name in ("getenv", "printf", "puts", "time", "clock_gettime", "abort", "exit", "std::cout", "std::cerr"):
             self.assertIsNone(re.search(rf"\bU {re.escape(name)}(@|$)", undefined, re.MULTILINE), name)
 
