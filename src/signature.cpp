@@ -5,14 +5,12 @@
 #include "text.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <new>
 #include <optional>
 
 namespace puck {
 namespace {
 
-constexpr std::size_t max_timestamp_digits = 12;
 constexpr std::int64_t max_timestamp = 999'999'999'999;
 constexpr std::size_t candidate_digits = 64;
 
@@ -20,11 +18,13 @@ constexpr bool is_key_character(char c) noexcept { return detail::is_letter_or_d
 constexpr bool is_value_character(char c) noexcept { return c >= 0x21 && c <= 0x7e; }
 
 std::optional<std::int64_t> parse_timestamp(std::string_view digits) noexcept {
-    if (digits.empty() || digits.size() > max_timestamp_digits) return std::nullopt;
-    if (!std::ranges::all_of(digits, detail::is_digit)) return std::nullopt;
+    if (digits.empty() || digits.size() > signature_header::max_timestamp_digits) return std::nullopt;
     if (digits.front() == '0' && digits.size() > 1) return std::nullopt;
     std::int64_t value = 0;
-    std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    for (const char c : digits) {
+        if (!detail::is_digit(c)) return std::nullopt;
+        value = value * 10 + (c - '0');
+    }
     return value;
 }
 
@@ -42,12 +42,12 @@ std::optional<error> read(std::string_view text, signature_header& header) noexc
         const std::string_view item = detail::trim(text.substr(0, comma));
         if (more) text.remove_prefix(comma + 1);
 
-        const auto equals = item.find('=');
-        if (equals == std::string_view::npos)
+        const auto key_end = std::ranges::find_if_not(item, is_key_character);
+        const std::string_view key(item.begin(), key_end);
+        if (key.empty() || key_end == item.end() || *key_end != '=')
             return error(reason::malformed_signature,
                          "The X-Puck-Signature header has an item that is not of the form key=value.");
-        const std::string_view key = item.substr(0, equals);
-        const std::string_view value = item.substr(equals + 1);
+        const std::string_view value = item.substr(key.size() + 1);
         if (key == "v1") {
             if (header.candidate_count == signature_header::max_candidates || value.size() != candidate_digits ||
                 !detail::read_hex(value, header.candidates[header.candidate_count]))
@@ -62,8 +62,7 @@ std::optional<error> read(std::string_view text, signature_header& header) noexc
             has_timestamp = true;
             header.timestamp_text = value;
             header.timestamp = *timestamp;
-        } else if (key.empty() || !std::ranges::all_of(key, is_key_character) ||
-                   !std::ranges::all_of(value, is_value_character)) {
+        } else if (!std::ranges::all_of(value, is_value_character)) {
             return error(reason::malformed_signature,
                          "The X-Puck-Signature header has a character where its grammar has none.");
         }

@@ -33,7 +33,8 @@ private:
 template <class T, class E = error>
 class [[nodiscard]] result {
 public:
-    result(T value) : either_(std::in_place_index<0>, std::move(value)) {}
+    result(const T& value) : either_(std::in_place_index<0>, value) {}
+    result(T&& value) : either_(std::in_place_index<0>, std::move(value)) {}
 
     /// Builds the value where it will stay.
     template <class... Arguments>

@@ -24,6 +24,7 @@ using mac_bytes = std::array<std::uint8_t, 32>;
 struct signature_header {
     static constexpr std::size_t max_bytes = 4096;
     static constexpr std::size_t max_candidates = 16;
+    static constexpr std::size_t max_timestamp_digits = 12;
 
     std::string_view timestamp_text;
     std::int64_t timestamp;                            ///< the same in Unix seconds, 0 to 999,999,999,999
