@@ -48,7 +48,7 @@ struct workspace {
     ~workspace() { workspace_is_gone = true; }
 
     std::unique_ptr<simdjson::internal::dom_parser_implementation> scanner;
-    std::vector<std::string_view> keys;
+    std::vector<std::string_view> other_keys;  // top-level keys that are none of the five
 
     /// Lists the tokens of a document that is followed by simdjson's padding.
     [[nodiscard]] simdjson::error_code scan(std::span<const char> text) noexcept {
@@ -66,8 +66,9 @@ struct workspace {
     /// Forgets the document, and gives back the memory that only an unusually large one needed.
     void clear() noexcept {
         if (scanner && scanner->capacity() > 1'048'576) scanner.reset();
-        if (keys.capacity() > 4096) std::vector<std::string_view>().swap(keys);  // = {} would keep the memory
-        keys.clear();
+        if (other_keys.capacity() > 4096)
+            std::vector<std::string_view>().swap(other_keys);  // = {} would keep the memory
+        other_keys.clear();
     }
 };
 
@@ -93,6 +94,13 @@ using fields = std::array<std::span<char>, field_names.size()>;  // as they stan
 
 std::string_view view(std::span<const char> text) noexcept { return {text.data(), text.size()}; }
 
+/// Which of the fields a key names; as many as there are fields if it is none of them.
+std::size_t index_of(std::string_view key) noexcept {
+    for (std::size_t i = 0; i < field_names.size(); ++i)
+        if (key == field_names[i]) return i;
+    return field_names.size();
+}
+
 std::span<char> without_quotes(std::span<char> string) noexcept { return string.subspan(1, string.size() - 2); }
 
 /// A string's contents, with their escapes resolved in place.
@@ -108,10 +116,18 @@ std::optional<severity> parse_severity(std::span<char> value) noexcept {
     return std::nullopt;
 }
 
+constexpr auto is_type_character = [] {
+    std::array<bool, 256> allowed{};
+    for (std::size_t c = 0; c < 128; ++c) {
+        const auto ascii = static_cast<char>(c);
+        allowed[c] = detail::is_letter_or_digit(ascii) || ascii == '_' || ascii == '.' || ascii == '-';
+    }
+    return allowed;
+}();
+
 bool is_event_type(std::string_view text) noexcept {
-    return !text.empty() && text.size() <= 128 && std::ranges::all_of(text, [](char c) {
-        return detail::is_letter_or_digit(c) || c == '_' || c == '.' || c == '-';
-    });
+    return !text.empty() && text.size() <= 128 &&
+           std::ranges::all_of(text, [](char c) { return is_type_character[static_cast<unsigned char>(c)]; });
 }
 
 }  // namespace
@@ -140,7 +156,7 @@ private:
 
     envelope_parser(std::string_view body, workspace& memory) : memory_(memory) {
         event_.bytes_ = std::make_unique_for_overwrite<char[]>(body.size() + simdjson::SIMDJSON_PADDING);
-        char* const end = std::ranges::copy(body, event_.bytes_.get()).out;
+        char* const end = event_.bytes_.get() + body.copy(event_.bytes_.get(), body.size());
         std::fill_n(end, simdjson::SIMDJSON_PADDING, '\0');
         text_ = {event_.bytes_.get(), body.size()};
     }
@@ -167,23 +183,31 @@ private:
         }
     }
 
-    /// Checks the whole document, and notes the top-level keys, where the fields are, and the severity.
+    /// Checks the whole document, and notes where the fields are, the other top-level keys, and the severity.
     bool walk() {
         detail::json_walk document(text_, memory_.scanner->structural_indexes.get());
         const bool is_object = document.object([&](std::span<char> spelt) {
-            const auto key = resolve(spelt);
-            if (key.has_lone_surrogate) return false;  // no UTF-8 text: it cannot be compared with another key
-            memory_.keys.push_back(key.text);
+            std::string_view key = view(spelt);
+            std::size_t known = index_of(key);
+            if (known == fields_.size()) {  // or spelt with escapes
+                const auto resolved = resolve(spelt);
+                if (resolved.has_lone_surrogate) return false;  // no UTF-8 text: it cannot be compared with another key
+                key = resolved.text;
+                known = index_of(key);
+            }
 
             const char* const begin = document.here();
-            if (key.text == field_names[data] && document.next() == '{') {
+            if (known == data && document.next() == '{') {
                 if (!walk_data(document)) return false;
             } else if (!document.value(1)) {
                 return false;
             }
-            const auto* const known = std::ranges::find(field_names, key.text);
-            if (known != field_names.end())
-                fields_[static_cast<std::size_t>(known - field_names.begin())] = document.source_from(begin);
+            if (known == fields_.size()) {
+                memory_.other_keys.push_back(key);
+                return true;
+            }
+            has_twin_ |= !fields_[known].empty();
+            fields_[known] = document.source_from(begin);
             return true;
         });
         return is_object && document.at_end();
@@ -199,8 +223,9 @@ private:
     }
 
     std::optional<error> check_keys() {
-        std::ranges::sort(memory_.keys);
-        if (std::ranges::adjacent_find(memory_.keys) != memory_.keys.end()) return error(reason::duplicate_key);
+        std::ranges::sort(memory_.other_keys);
+        has_twin_ |= std::ranges::adjacent_find(memory_.other_keys) != memory_.other_keys.end();
+        if (has_twin_) return error(reason::duplicate_key);
         for (std::size_t i = 0; i < fields_.size(); ++i)
             if (fields_[i].empty()) return missing[i];
         return std::nullopt;
@@ -215,11 +240,12 @@ private:
     std::optional<error> read_values() noexcept {
         const auto contents = [&](field_index i) { return resolve(without_quotes(fields_[i])).text; };
 
-        const auto id = uuid::parse(contents(event_id));
+        const std::string_view id_text = contents(event_id);
+        const auto id = uuid::parse(id_text);
         if (!id) return error(reason::invalid_event_id);
         event_.id_ = *id;
-        std::ranges::copy(id->text(), fields_[event_id].data());
-        event_.event_id_ = {fields_[event_id].data(), uuid::text_size};
+        std::ranges::transform(id_text, fields_[event_id].data(), detail::lower);
+        event_.event_id_ = {fields_[event_id].data(), id_text.size()};
 
         event_.event_type_ = contents(event_type);
         if (!is_event_type(event_.event_type_)) return error(reason::invalid_event_type);
@@ -239,6 +265,7 @@ private:
     event event_;
     std::span<char> text_;
     fields fields_;
+    bool has_twin_ = false;  // whether one of the fields occurs twice
 };
 
 std::string_view name(severity level) noexcept {

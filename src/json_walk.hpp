@@ -3,7 +3,7 @@
 
 #include "json_text.hpp"
 
-#include <bitset>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -52,21 +52,24 @@ public:
 
     /// A value of any type, `depth` containers deep.
     [[nodiscard]] bool value(std::size_t depth) noexcept {
-        for (const std::size_t outside = depth;;) {
-            if (const bool object = next() == '{'; object || next() == '[') {
-                if (++depth > max_depth) return false;
-                is_object_[depth] = object;
+        std::array<char, max_depth + 1> closings;  // the bracket that each open container ends with
+        const std::size_t outside = depth;
+        char closing = closings[depth] = '\0';  // that of the innermost one in here; none yet
+        for (;;) {
+            if (const char first = next(); first == '{' || first == '[') {
+                if (depth == max_depth) return false;
+                closing = closings[++depth] = first == '{' ? '}' : ']';
                 ++token_;
-                if (next() != closing(depth)) {
-                    if (object && !key()) return false;
+                if (next() != closing) {
+                    if (closing == '}' && !key()) return false;
                     continue;
                 }
             } else if (!scalar()) {
                 return false;
             }
-            while (depth > outside && take(closing(depth))) --depth;
+            while (depth != outside && take(closing)) closing = closings[--depth];
             if (depth == outside) return true;
-            if (!take(',') || (is_object_[depth] && !key())) return false;
+            if (!take(',') || (closing == '}' && !key())) return false;
         }
     }
 
@@ -82,8 +85,6 @@ public:
 
 private:
     static bool is_space(char c) noexcept { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
-
-    [[nodiscard]] char closing(std::size_t depth) const noexcept { return is_object_[depth] ? '}' : ']'; }
 
     [[nodiscard]] const char* find_escape(const char* from) const noexcept {
         const void* const found = std::memchr(from, '\\', static_cast<std::size_t>(end_ - from));
@@ -133,8 +134,7 @@ private:
     char* text_;
     char* end_;
     const std::uint32_t* token_;
-    const char* escape_;                    // the next backslash, or the end
-    std::bitset<max_depth + 1> is_object_;  // for each level that is open: an object or an array
+    const char* escape_;  // the next backslash, or the end
 };
 
 }  // namespace puck::detail

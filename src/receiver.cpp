@@ -28,8 +28,9 @@ result<std::string_view> find_signature(std::span<const header> headers) noexcep
 
 /// Nothing but the body is signed, so what the other headers say counts only where the body says the same.
 bool agrees(const header& line, const event& event) noexcept {
-    if (named(event_id_name)(line)) return uuid::parse(detail::trim(line.value)) == event.id();
-    if (named(event_type_name)(line)) return detail::trim(line.value) == event.event_type();
+    const std::string_view value = detail::trim(line.value);
+    if (named(event_id_name)(line)) return value == event.event_id() || uuid::parse(value) == event.id();
+    if (named(event_type_name)(line)) return value == event.event_type();
     return true;
 }
 
