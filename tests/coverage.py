@@ -31,7 +31,6 @@ EXPLAINED = [
     ("src/lru_dedupe.cpp", "std::random_device has no source", "it has one"),
     ("src/hmac.cpp", "&& EVP_MAC_update", "SHA-256 over memory does not fail either"),
     ("src/hmac.cpp", "kept.exchange(nullptr", "one thread takes a context between another's look and its grasp"),
-    ("src/uuid.cpp", "for (const std::size_t size : groups)", "the loop ends inside, behind the last group"),
     ("include/puck/clock.hpp", "unix_now()", "the core reads no clock, and neither do its tests"),
 ]
 
