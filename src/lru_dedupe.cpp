@@ -16,12 +16,15 @@ constexpr std::int64_t nanoseconds_per_second = 1'000'000'000;
 
 }  // namespace
 
-/// A chained hash table and two lists over the same entries, in flat arrays with 32-bit links:
+/// A hash table and two lists over the same entries, in flat arrays with 32-bit links:
 ///
-///     buckets    hash of the id -> first entry of its chain
+///     slots      hash of the id -> entry: at the place that the hash says, or else at the next free one behind it
 ///     done       events that were committed, from the least to the most recently used
 ///     working    events in progress, from the oldest claim to the youngest
-///     spare      entries that were given back, chained like a bucket; those from `fresh_` on were never used
+///     spare      entries that were given back, linked by `after`; those from `fresh_` on were never used
+///
+/// A slot shows the hash too, so that among strangers no entry has to be looked at: in a big table each of them is a
+/// miss of every cache.
 class lru_dedupe::table {
 public:
     [[nodiscard]] static std::unique_ptr<table> make(const lru_dedupe_settings& settings) {
@@ -31,7 +34,7 @@ public:
     result<claimed> claim(const uuid& event_id) noexcept {
         const std::int64_t now = clock_();
         const std::scoped_lock lock(mutex_);
-        link at = find(event_id);
+        link at = slots_[find(event_id)].at;
         if (at != none) {
             const entry& known = entries_[at];
             const bool over = now >= known.deadline;
@@ -50,8 +53,7 @@ public:
             at = take_entry(now);
             if (at == none) return unexpected{error(reason::store_full)};
             entries_[at].id = event_id;
-            link& bucket = bucket_of(event_id);
-            entries_[at].next_in_bucket = std::exchange(bucket, at);
+            slots_[find(event_id)] = {hash(event_id), at};
         }
         entry& mine = entries_[at];
         mine.token = ++last_token_;
@@ -78,15 +80,15 @@ public:
         const link at = find(claim);
         if (at == none) return reason::claim_lost;
         unlink(working_, at);
-        remove_from_bucket(at);
-        entries_[at].next_in_bucket = std::exchange(spare_, at);
+        remove_from_slots(at);
+        entries_[at].after = std::exchange(spare_, at);
         return reason::ok;
     }
 
     bool seen(const uuid& event_id) const noexcept {
         const std::int64_t now = clock_();
         const std::scoped_lock lock(mutex_);
-        const link at = find(event_id);
+        const link at = slots_[find(event_id)].at;
         return at != none && entries_[at].is_done() && now < entries_[at].deadline;
     }
 
@@ -108,12 +110,16 @@ private:
         uuid id;
         std::int64_t deadline;  // of the ttl or the lease, in the clock's nanoseconds
         std::uint64_t token;    // of the claim in progress, or done_token
-        link next_in_bucket;
-        link before, after;  // in one of the two lists
+        link before, after;     // in one of the two lists
 
         [[nodiscard]] bool is_done() const noexcept { return token == done_token; }
     };
-    static_assert(sizeof(entry) <= 48, "with two buckets at most, an event takes up to 56 bytes");
+
+    struct slot {
+        std::uint32_t hash;
+        link at;  // or none
+    };
+    static_assert(sizeof(entry) + 3 * sizeof(slot) <= 64, "what the settings say of an event's memory");
 
     struct list {
         link first = none, last = none;
@@ -122,20 +128,21 @@ private:
 
     explicit table(const lru_dedupe_settings& settings)
         : capacity_(static_cast<link>(settings.capacity)),
-          bucket_bits_(static_cast<int>(std::bit_width(std::max<std::size_t>(settings.capacity, 2) - 1))),
+          slot_bits_(static_cast<int>(std::bit_width(settings.capacity + settings.capacity / 2))),
+          last_slot_((std::size_t{1} << slot_bits_) - 1),
           entries_(std::make_unique_for_overwrite<entry[]>(settings.capacity)),
-          buckets_(std::make_unique_for_overwrite<link[]>(std::size_t{1} << bucket_bits_)),
+          slots_(std::make_unique_for_overwrite<slot[]>(last_slot_ + 1)),
           ttl_(settings.ttl * nanoseconds_per_second),
           lease_(settings.lease * nanoseconds_per_second),
           clock_(settings.clock) {
-        std::fill_n(buckets_.get(), std::size_t{1} << bucket_bits_, none);
+        std::fill_n(slots_.get(), last_slot_ + 1, slot{0, none});
         std::random_device random;
         seed_ = std::uint64_t{random()} << 32 | random();
     }
 
     /// The ids come from Puck and are signed, so nobody can choose them to collide; the seed only makes sure that no
     /// pattern in them does.
-    [[nodiscard]] std::size_t hash(const uuid& id) const noexcept {
+    [[nodiscard]] std::uint32_t hash(const uuid& id) const noexcept {
         constexpr std::uint64_t odd = 0x9e37'79b9'7f4a'7c15;
         std::uint64_t high, low;
         std::memcpy(&high, id.bytes.data(), 8);
@@ -143,47 +150,62 @@ private:
         std::uint64_t mixed = (high ^ seed_) * odd;
         mixed = (std::rotl(mixed, 32) ^ low) * odd;
         mixed = (std::rotl(mixed, 32) ^ seed_) * odd;
-        return static_cast<std::size_t>(mixed >> (64 - bucket_bits_));
+        return static_cast<std::uint32_t>(mixed >> 32);
     }
 
-    [[nodiscard]] link& bucket_of(const uuid& id) const noexcept { return buckets_[hash(id)]; }
+    [[nodiscard]] std::size_t home(std::uint32_t hash) const noexcept { return hash >> (32 - slot_bits_); }
+    [[nodiscard]] std::size_t steps(std::size_t from, std::size_t to) const noexcept {
+        return (to - from) & last_slot_;
+    }
+    [[nodiscard]] std::size_t behind(std::size_t place) const noexcept { return (place + 1) & last_slot_; }
 
-    [[nodiscard]] link find(const uuid& id) const noexcept {
-        link at = bucket_of(id);
-        while (at != none && entries_[at].id != id) at = entries_[at].next_in_bucket;
-        return at;
+    /// The place of the slot that holds the id, or else of the free one where it belongs. Some are always free.
+    [[nodiscard]] std::size_t find(const uuid& id) const noexcept {
+        const std::uint32_t wanted = hash(id);
+        std::size_t place = home(wanted);
+        while (slots_[place].at != none && (slots_[place].hash != wanted || entries_[slots_[place].at].id != id))
+            place = behind(place);
+        return place;
     }
 
     /// The entry that this very claim holds.
     [[nodiscard]] link find(const claimed& claim) const noexcept {
-        const link at = find(claim.event_id);
+        const link at = slots_[find(claim.event_id)].at;
         const bool held = at != none && !entries_[at].is_done() && entries_[at].token == claim.token;
         return held ? at : none;
     }
 
-    /// An entry that is in no list and no bucket; `none` if every one is in progress.
+    /// An entry that is in no list and no slot; `none` if every one is in progress.
     link take_entry(std::int64_t now) noexcept {
-        if (spare_ != none) return std::exchange(spare_, entries_[spare_].next_in_bucket);
+        if (spare_ != none) return std::exchange(spare_, entries_[spare_].after);
         if (fresh_ < capacity_) return fresh_++;
         if (done_.first != none) {
             const link oldest = done_.first;
             if (now < entries_[oldest].deadline) ++stats_.early_evictions;
             unlink(done_, oldest);
-            remove_from_bucket(oldest);
+            remove_from_slots(oldest);
+            // The next one to go: its slot is far away in memory, and can come near until it is needed.
+            if (done_.first != none) __builtin_prefetch(&slots_[home(hash(entries_[done_.first].id))]);
             return oldest;
         }
         const link oldest = working_.first;
         if (now < entries_[oldest].deadline) return none;
         ++stats_.expired_leases;
         unlink(working_, oldest);
-        remove_from_bucket(oldest);
+        remove_from_slots(oldest);
         return oldest;
     }
 
-    void remove_from_bucket(link at) noexcept {
-        link* to_it = &bucket_of(entries_[at].id);
-        while (*to_it != at) to_it = &entries_[*to_it].next_in_bucket;
-        *to_it = entries_[at].next_in_bucket;
+    /// Frees the entry's slot, and moves up those behind it that could not be found past a free one.
+    void remove_from_slots(link at) noexcept {
+        std::size_t gap = home(hash(entries_[at].id));
+        while (slots_[gap].at != at) gap = behind(gap);
+        for (std::size_t next = behind(gap); slots_[next].at != none; next = behind(next)) {
+            if (steps(home(slots_[next].hash), next) < steps(gap, next)) continue;  // it begins behind the gap
+            slots_[gap] = slots_[next];
+            gap = next;
+        }
+        slots_[gap].at = none;
     }
 
     [[nodiscard]] list& list_of(const entry& one) noexcept { return one.is_done() ? done_ : working_; }
@@ -209,9 +231,10 @@ private:
     }
 
     const link capacity_;
-    const int bucket_bits_;
+    const int slot_bits_;
+    const std::size_t last_slot_;
     const std::unique_ptr<entry[]> entries_;
-    const std::unique_ptr<link[]> buckets_;
+    const std::unique_ptr<slot[]> slots_;
     const std::int64_t ttl_, lease_;
     const steady_clock_function clock_;
     std::uint64_t seed_ = 0;

@@ -233,6 +233,33 @@ TEST_CASE("ids that share half of their bytes are kept apart") {
     }
 }
 
+TEST_CASE("events that come and go in a store that is nearly full are each remembered") {
+    constexpr std::size_t capacity = 1000;
+    const auto store = lru({.capacity = capacity});
+    enum class state : std::uint8_t { absent, held, done };
+    struct known {
+        state is = state::absent;
+        claimed claim{};
+    };
+    std::vector<known> events(capacity);  // as many as there is room for, so that none is evicted
+    std::uint32_t random = 1;
+    for (int step = 0; step < 100'000; ++step) {
+        random = random * 1664525U + 1013904223U;
+        const std::size_t n = (random >> 12) % events.size();
+        known& one = events[n];
+        const auto claim = store->claim(id(n));
+        REQUIRE(why_not(claim) == (one.is == state::absent ? reason::ok
+                                   : one.is == state::held ? reason::in_progress
+                                                           : reason::duplicate));
+        if (claim) one = {state::held, *claim};
+        if (one.is != state::held || random >> 30 == 0) continue;
+        const bool commits = random >> 27 == 31;  // seldom, for nothing comes after it
+        REQUIRE((commits ? store->commit(one.claim) : store->release(one.claim)) == reason::ok);
+        one.is = commits ? state::done : state::absent;
+    }
+    for (std::size_t n = 0; n < events.size(); ++n) CHECK(store->seen(id(n)) == (events[n].is == state::done));
+}
+
 TEST_CASE("of 16 threads that claim one id, one wins") {
     const auto store = lru();
     for (std::uint64_t round = 0; round < 200; ++round) {

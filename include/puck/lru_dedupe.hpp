@@ -12,7 +12,7 @@
 namespace puck {
 
 struct lru_dedupe_settings {
-    std::size_t capacity = 65'536;  ///< events remembered at once: 1 to 67,108,864, of at most 56 bytes each
+    std::size_t capacity = 65'536;  ///< events remembered at once: 1 to 67,108,864, of at most 64 bytes each
     /// Seconds for which a committed event is a duplicate: 600 to 2,592,000, and at least twice the verifier's tolerance.
     std::int64_t ttl = 86'400;
     std::int64_t lease = 60;                    ///< seconds that a handler has: 1 to 3,600, and less than the ttl

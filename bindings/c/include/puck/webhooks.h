@@ -230,7 +230,7 @@ typedef struct puck_dedupe puck_dedupe;
 
 typedef struct puck_lru_settings {
     uint64_t struct_size;
-    uint64_t capacity; /* events remembered at once: 1 to 67108864, of at most 56 bytes each */
+    uint64_t capacity; /* events remembered at once: 1 to 67108864, of at most 64 bytes each */
     int64_t ttl;   /* seconds for which a committed event is a duplicate: 600 to 2592000. Let it be at least twice the
                     verifier's tolerance, or a replay may be handled again: that is not checked. */
     int64_t lease; /* seconds that a handler has: 1 to 3600, and less than the ttl */
