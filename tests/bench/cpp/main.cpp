@@ -1,9 +1,12 @@
-// What the core costs, beside the floors that nobody passes. Each benchmark is named what/size.
+// What the core costs, beside the floors that nobody passes and the same job done by hand. Most are named what/size.
+#include "by_hand.hpp"
 #include "deliveries.hpp"
 
 #include <puck/webhooks.hpp>
 
+#include <absl/container/flat_hash_map.h>
 #include <benchmark/benchmark.h>
+#include <malloc.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
@@ -105,6 +108,135 @@ void receive(benchmark::State& state) {
     }
 }
 
+// --- The same by hand -------------------------------------------------------------------------------------------------
+
+void by_hand(benchmark::State& state) {
+    deliveries all(size_of(state));
+    bench::receiver_by_hand receiver(bench::secret(), capacity);
+    for (auto _ : state) stop_unless(receiver.receive(all.next().request()));
+}
+
+// --- What is refused --------------------------------------------------------------------------------------------------
+
+void refuse_forged(benchmark::State& state) {
+    deliveries all(size_of(state));
+    const puck::verifier judge = verifier();
+    const std::string forged = "t=" + std::to_string(puck::unix_now()) + ",v1=" + std::string(64, 'a');
+    for (auto _ : state)
+        stop_unless(judge.verify(all.next().body, forged, puck::unix_now()).error().why() ==
+                    puck::reason::signature_mismatch);
+}
+
+void refuse_too_large(benchmark::State& state) {
+    const puck::receiver receiver(verifier(), puck::lru_dedupe::make({.capacity = capacity}).value());
+    const std::string body(puck::verifier_settings{}.max_body + 1, ' ');
+    const std::array headers{puck::header{"X-Puck-Signature", "t=1,v1=2"}};
+    for (auto _ : state)
+        stop_unless(receiver.receive({headers, body, 0}).error().why() == puck::reason::payload_too_large);
+}
+
+void refuse_garbage(benchmark::State& state) {
+    deliveries all(1024);
+    const puck::receiver receiver(verifier(), puck::lru_dedupe::make({.capacity = capacity}).value());
+    const std::string garbage = "t=" + std::to_string(puck::unix_now()) + ",v1=" + std::string(63, 'a') + "g";
+    const std::array headers{puck::header{"X-Puck-Signature", garbage}};
+    for (auto _ : state)
+        stop_unless(receiver.receive({headers, all.next().body, 0}).error().why() == puck::reason::malformed_signature);
+}
+
+// --- Stores, full of a million events: each claim lets the oldest one go ----------------------------------------------
+
+constexpr std::size_t many = 1'000'000;
+
+/// Ids as good as random, each only once.
+class new_ids {
+public:
+    puck::uuid next() {
+        puck::uuid id{};
+        for (const std::size_t half : {0U, 8U}) {
+            std::uint64_t mixed = (state_ += 0x9e3779b97f4a7c15);  // splitmix64
+            mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9;
+            mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111eb;
+            mixed ^= mixed >> 31;
+            std::memcpy(id.bytes.data() + half, &mixed, sizeof mixed);
+        }
+        return id;
+    }
+
+private:
+    std::uint64_t state_ = 0;
+};
+
+struct hash_of_uuid {
+    std::size_t operator()(const puck::uuid& id) const {
+        std::size_t hash = 0;
+        std::memcpy(&hash, id.bytes.data(), sizeof hash);  // they are random
+        return hash;
+    }
+};
+
+template <class Key, class Value>
+using unordered = std::unordered_map<Key, Value, hash_of_uuid>;
+template <class Key, class Value>
+using flat = absl::flat_hash_map<Key, Value, hash_of_uuid>;
+
+void store(benchmark::State& state) {
+    const std::size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
+    const auto store = puck::lru_dedupe::make({.capacity = many}).value();
+    const std::size_t bytes = mallinfo2().uordblks + mallinfo2().hblkhd - before;
+    new_ids ids;
+    const auto handle = [&] {
+        const auto claimed = store->claim(ids.next());
+        stop_unless(claimed && store->commit(*claimed) == puck::reason::ok);
+    };
+    for (std::size_t i = 0; i < many; ++i) handle();
+    for (auto _ : state) handle();
+    state.counters["bytes_per_entry"] = static_cast<double>(bytes) / static_cast<double>(many);
+}
+
+template <class Store>
+void store_by_hand(benchmark::State& state) {
+    Store store(many);
+    new_ids ids;
+    const auto handle = [&] {
+        const puck::uuid id = ids.next();
+        stop_unless(store.claim(id));
+        store.commit(id);
+    };
+    for (std::size_t i = 0; i < many; ++i) handle();
+    for (auto _ : state) handle();
+}
+
+void store_unordered_map(benchmark::State& state) { store_by_hand<bench::store_by_hand<puck::uuid, unordered>>(state); }
+void store_flat_hash_map(benchmark::State& state) { store_by_hand<bench::store_by_hand<puck::uuid, flat>>(state); }
+
+// --- Threads, which share one verifier or one receiver ----------------------------------------------------------------
+
+void verify_shared(benchmark::State& state) {
+    static const puck::verifier judge = verifier();
+    deliveries all(1024);
+    for (auto _ : state) {
+        const bench::delivery& one = all.next();
+        stop_unless(judge.verify(one.body, one.signature, one.received_at).has_value());
+    }
+    state.SetItemsProcessed(state.iterations());
+}
+
+/// Each event is released, for the threads judge the same ones; they begin at different places.
+void receive_shared(benchmark::State& state) {
+    static const puck::receiver receiver(verifier(), puck::lru_dedupe::make().value());
+    deliveries all(1024);
+    for (int i = 0; i < 128 * state.thread_index(); ++i) all.next();
+    for (auto _ : state) {
+        auto delivery = receiver.receive(all.next().request());
+        if (delivery.has_value())
+            stop_unless(delivery->release() == puck::reason::ok);
+        else
+            stop_unless(delivery.error().why() == puck::reason::in_progress);
+    }
+    state.SetItemsProcessed(state.iterations());
+}
+
 void each_size(benchmark::internal::Benchmark* benchmark) {
     for (const int size : {256, 1024, 4096, 65536}) benchmark->Arg(size);
 }
@@ -114,6 +246,15 @@ BENCHMARK(floor_sha256)->Apply(each_size);
 BENCHMARK(floor_evp_mac)->Apply(each_size);
 BENCHMARK(verify)->Apply(each_size);
 BENCHMARK(receive)->Apply(each_size);
+BENCHMARK(by_hand)->Apply(each_size);
+BENCHMARK(refuse_forged)->Arg(1024);
+BENCHMARK(refuse_too_large)->Arg(1024);
+BENCHMARK(refuse_garbage)->Arg(1024);
+BENCHMARK(verify_shared)->Threads(1)->Threads(2)->UseRealTime();
+BENCHMARK(receive_shared)->Threads(1)->Threads(2)->UseRealTime();
+BENCHMARK(store)->MinTime(0.5);
+BENCHMARK(store_unordered_map)->MinTime(0.5);
+BENCHMARK(store_flat_hash_map)->MinTime(0.5);
 
 }  // namespace
 

@@ -1,0 +1,148 @@
+"""What the benchmarks have measured, as tables."""
+
+from __future__ import annotations
+
+import platform
+import re
+import subprocess
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import json
+
+from deliveries import EVENTS, SIZES
+
+HERE = Path(__file__).resolve().parent
+Times: TypeAlias = Mapping[tuple[str, str], float]  # (language, "what/size") -> nanoseconds
+
+
+@dataclass
+class Ratio:
+    """How many times the first takes the time of the second."""
+
+    what: str
+    first: tuple[str, str]
+    second: tuple[str, str]
+    goal: str
+
+
+CPP = "C++"
+RATIOS = [
+    Ratio("`verify` over a keyed and reused `EVP_MAC`, 1 KiB", (CPP, "verify/1024"), (CPP, "floor_evp_mac/1024"), "≤ 1.12"),
+    Ratio("the same, 64 KiB", (CPP, "verify/65536"), (CPP, "floor_evp_mac/65536"), "≤ 1.02"),
+    Ratio("`receive` (and commit) over the same `EVP_MAC`, 1 KiB", (CPP, "receive/1024"), (CPP, "floor_evp_mac/1024"), "≤ 2.0"),
+    Ratio("the same, 64 KiB", (CPP, "receive/65536"), (CPP, "floor_evp_mac/65536"), "≤ 2.0"),
+    Ratio("C++ written by hand over `receive`, 1 KiB", (CPP, "by_hand/1024"), (CPP, "receive/1024"), "≥ 4"),
+    Ratio("Go, stripe-go, over `receive`, 1 KiB", ("Go", "stripe-go/1024"), (CPP, "receive/1024"), "≥ 1.5"),
+    Ratio("Rust, standardwebhooks, over `receive`, 1 KiB", ("Rust", "standardwebhooks/1024"), (CPP, "receive/1024"), "≥ 1.5"),
+    Ratio("Python, standardwebhooks, over `Receiver.receive`, `data` not read, 1 KiB",
+          ("Python", "standardwebhooks/1024"), ("Python", "receive/1024"), "≥ 4"),
+    Ratio("the same, `data` read", ("Python", "standardwebhooks/1024"), ("Python", "receive_and_read/1024"), "≥ 1.5"),
+    Ratio("Python, stripe, over `Receiver.receive`, 1 KiB", ("Python", "stripe/1024"), ("Python", "receive/1024"), "≥ 20"),
+    Ratio("`std::list` and `std::unordered_map` over `lru_dedupe`, claim and commit among 1,000,000 events",
+          (CPP, "store_unordered_map"), (CPP, "store"), "≥ 3"),
+    Ratio("the same with Abseil's `flat_hash_map`", (CPP, "store_flat_hash_map"), (CPP, "store"), ""),
+    Ratio("one thread over two, `verify` with one verifier", (CPP, "verify_shared/threads:1"), (CPP, "verify_shared/threads:2"), "≥ 1.8"),
+    Ratio("the same, `receive` with one store", (CPP, "receive_shared/threads:1"), (CPP, "receive_shared/threads:2"), "≥ 1.6"),
+    Ratio("`verify --ndjson` over `receive`, each of 200,000 deliveries of 1 KiB",
+          ("command", "verify --ndjson/1024"), (CPP, "receive/1024"), "≤ 3"),
+    Ratio("a forged body of 1 KiB over `verify`", (CPP, "refuse_forged/1024"), (CPP, "verify/1024"), "≤ 1.15"),
+]
+SHOWN_IN_README = (0, 2, 4, 5, 6, 7, 8, 9, 10)
+
+
+def row(cells: list[str]) -> str:
+    return "| " + " | ".join(cells) + " |\n"
+
+
+def ratio(times: Times, one: Ratio) -> str:
+    if one.first not in times or one.second not in times:
+        return "skipped"
+    value = times[one.first] / times[one.second]
+    return f"{value:.2f}" if value < 10 else f"{value:.0f}"
+
+
+def ratios(times: Times) -> str:
+    lines = [row(["what", "times", "goal"]), row(["---", "---:", "---:"])]
+    lines += [row([one.what, ratio(times, one), one.goal]) for one in RATIOS]
+    lines += [
+        row([f"{what}", f"{times[CPP, name]:.0f} {unit}", goal])
+        for what, name, unit, goal in (
+            ("a body over the limit, refused", "refuse_too_large/1024", "ns", "≤ 100 ns"),
+            ("a garbage header, refused", "refuse_garbage/1024", "ns", "≤ 200 ns"),
+            ("memory of `lru_dedupe` for one of 1,000,000 events", "store_bytes", "bytes", "≤ 64 bytes"),
+        )
+    ]
+    return "".join(lines)
+
+
+def microseconds(times: Times) -> str:
+    lines = [row(["", *(f"{size:,} B" for size in SIZES)]), row(["---", *["---:"] * len(SIZES)])]
+    names = dict.fromkeys((language, name.partition("/")[0]) for language, name in times)
+    for language, name in names:
+        if all((language, f"{name}/{size}") in times for size in SIZES):
+            per_size = (times[language, f"{name}/{size}"] for size in SIZES)
+            lines.append(row([f"{language} {name}", *(f"{ns / 1000:.2f}" for ns in per_size)]))
+    return "".join(lines)
+
+
+def said_by(*command: str) -> str:
+    try:
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip().splitlines()[0]
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def machine() -> str:
+    cpu = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    system = re.search(r'^PRETTY_NAME="(.+)"$', Path("/etc/os-release").read_text(), re.MULTILINE)
+    extensions = re.findall(r"\b(sha_ni|avx2|avx512bw)\b", Path("/proc/cpuinfo").read_text().split("\n\n")[0])
+    return f"{cpu[1] if cpu else platform.machine()} ({', '.join(dict.fromkeys(extensions))}), {system[1] if system else ''}"
+
+
+def versions() -> str:
+    libraries = [f"{name} {said_by('pkg-config', '--modversion', name)}" for name in ("libcrypto", "simdjson", "benchmark")]
+    tools = [said_by(*command) for command in (("c++", "--version"), ("python3", "--version"), ("go", "version"), ("rustc", "--version"))]
+    node = said_by("node", "--version")
+    return "; ".join(each for each in [*libraries, *tools, f"Node {node}" if node else ""] if each)
+
+
+def peer_versions() -> str:
+    python = (HERE / "python/requirements.txt").read_text().split()
+    node = json.loads((HERE / "node/package.json").read_text())["dependencies"]
+    go = re.findall(r"^\s*(?:require )?(github\S+ v\S+)$", (HERE / "go/go.mod").read_text(), re.MULTILINE)
+    rust = tomllib.loads((HERE / "rust/Cargo.toml").read_text())["dependencies"]
+    wanted = ("stripe", "standardwebhooks", "svix", "slack_sdk", "cachetools")
+    lists = {
+        "Python": [one.replace("==", " ") for one in python if one.split("==")[0].replace("-", "_") in wanted],
+        "Node": [f"{name} {version}" for name, version in node.items()],
+        "Go": go,
+        "Rust": [f"{name} {one if isinstance(one, str) else one['version']}" for name, one in rust.items()],
+    }
+    return " ".join(f"{language}: {', '.join(names)}." for language, names in lists.items())
+
+
+METHOD = f"""Each round signs {EVENTS} deliveries of each size, which look like Puck's, and hands them to one program after the other.
+All programs do the same job on them: verify (with the time, where the scheme has one), parse the JSON, and claim the id
+in a store that holds half of them, so that each is new again when it comes round. Where a peer's scheme is another, the
+deliveries are signed for it. Times are of the wall clock, for one delivery, in one thread; of several rounds the median
+counts. The numbers are of one machine that others use too: compare within one column, not with other machines."""
+
+
+def page(times: Times, rounds: int, skipped: list[str]) -> str:
+    left_out = f"\nSkipped, for their toolchain was not there: {', '.join(skipped)}.\n" if skipped else ""
+    return (
+        "# Benchmarks\n\n`./run bench` writes this page.\n\n"
+        f"{METHOD}\n\nMachine: {machine()}. {rounds} rounds.\n\nVersions: {versions()}.\n\nPeers: {peer_versions()}\n{left_out}\n"
+        f"## Ratios\n\n{ratios(times)}\n## Microseconds for one delivery\n\n{microseconds(times)}\n"
+        "![Microseconds for one delivery of 1 KiB](results.svg)\n"
+    )
+
+
+def summary(times: Times) -> str:
+    lines = [row(["one takes the time of the other", "times"]), row(["---", "---:"])]
+    lines += [row([RATIOS[i].what, ratio(times, RATIOS[i])]) for i in SHOWN_IN_README]
+    return "".join(lines)
