@@ -33,8 +33,9 @@ public:
 
     result<claimed> claim(const uuid& event_id) noexcept {
         const std::int64_t now = clock_();
+        const std::uint32_t hashed = hash(event_id);
         const std::scoped_lock lock(mutex_);
-        link at = slots_[find(event_id)].at;
+        link at = slots_[find(event_id, hashed)].at;
         if (at != none) {
             const entry& known = entries_[at];
             const bool over = now >= known.deadline;
@@ -53,7 +54,7 @@ public:
             at = take_entry(now);
             if (at == none) return unexpected{error(reason::store_full)};
             entries_[at].id = event_id;
-            slots_[find(event_id)] = {hash(event_id), at};
+            slots_[find(event_id, hashed)] = {hashed, at};
         }
         entry& mine = entries_[at];
         mine.token = ++last_token_;
@@ -88,7 +89,7 @@ public:
     bool seen(const uuid& event_id) const noexcept {
         const std::int64_t now = clock_();
         const std::scoped_lock lock(mutex_);
-        const link at = slots_[find(event_id)].at;
+        const link at = slots_[find(event_id, hash(event_id))].at;
         return at != none && entries_[at].is_done() && now < entries_[at].deadline;
     }
 
@@ -160,17 +161,16 @@ private:
     [[nodiscard]] std::size_t behind(std::size_t place) const noexcept { return (place + 1) & last_slot_; }
 
     /// The place of the slot that holds the id, or else of the free one where it belongs. Some are always free.
-    [[nodiscard]] std::size_t find(const uuid& id) const noexcept {
-        const std::uint32_t wanted = hash(id);
-        std::size_t place = home(wanted);
-        while (slots_[place].at != none && (slots_[place].hash != wanted || entries_[slots_[place].at].id != id))
+    [[nodiscard]] std::size_t find(const uuid& id, std::uint32_t hashed) const noexcept {
+        std::size_t place = home(hashed);
+        while (slots_[place].at != none && (slots_[place].hash != hashed || entries_[slots_[place].at].id != id))
             place = behind(place);
         return place;
     }
 
     /// The entry that this very claim holds.
     [[nodiscard]] link find(const claimed& claim) const noexcept {
-        const link at = slots_[find(claim.event_id)].at;
+        const link at = slots_[find(claim.event_id, hash(claim.event_id))].at;
         const bool held = at != none && !entries_[at].is_done() && entries_[at].token == claim.token;
         return held ? at : none;
     }

@@ -47,9 +47,9 @@ def listed() -> list[Mutant]:
         return [Mutant(one["name"], one["file"], one["from"], one["to"]) for one in tomllib.load(file)["mutant"]]
 
 
-def run(command: list[object], **options: object) -> subprocess.CompletedProcess[str]:
+def run(*command: object, cwd: Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     words = [str(word) for word in command]
-    return subprocess.run(words, check=False, capture_output=True, text=True, errors="replace", **options)
+    return subprocess.run(words, check=False, capture_output=True, text=True, errors="replace", cwd=cwd, env=env)
 
 
 class Tree:
@@ -57,7 +57,7 @@ class Tree:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        files = run(["git", "-c", "safe.directory=*", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT)
+        files = run("git", "-c", "safe.directory=*", "ls-files", "--cached", "--others", "--exclude-standard", cwd=ROOT)
         for name in files.stdout.splitlines():
             source, copy = ROOT / name, folder / name
             if source.is_file() and not (copy.is_file() and copy.read_bytes() == source.read_bytes()):
@@ -82,15 +82,15 @@ class Tree:
 
 class CppTree(Tree):
     def noticed_by(self, noun: str) -> str:
-        for step in (["cmake", "--preset", "mutants"], ["cmake", "--build", "--preset", "mutants", "-j", 1]):
-            built = run(step, cwd=self.folder)
+        for step in (["cmake", "--preset", "mutants"], ["cmake", "--build", "--preset", "mutants", "-j", "1"]):
+            built = run(*step, cwd=self.folder)
             if built.returncode != 0:
                 sys.exit(f"This mutant cannot be built:\n{built.stdout}{built.stderr}")
         # The noun's own test is asked first.
         return self.failing_test("-R", f"^{noun}$") or self.failing_test("-E", NOT_ASKED)
 
     def failing_test(self, *which: str) -> str:
-        tested = run(["ctest", "--preset", "mutants", "--stop-on-failure", "--timeout", SECONDS, *which], cwd=self.folder)
+        tested = run("ctest", "--preset", "mutants", "--stop-on-failure", "--timeout", SECONDS, *which, cwd=self.folder)
         if tested.returncode == 0:
             return ""
         failed = re.search(r"\d+ - (\w+) \(", tested.stdout.partition("The following tests FAILED:")[2])
@@ -113,7 +113,7 @@ class PythonTree(Tree):
 
     def noticed_by(self, noun: str) -> str:
         environment = os.environ | {"PYTHONPATH": str(self.folder / PYTHON / "..")}
-        tested = run([ROOT / "build/venv/bin/pytest", "-x", "-q", "tests/python", "--deselect", "tests/python/test_cross.py"],
+        tested = run(ROOT / "build/venv/bin/pytest", "-x", "-q", "tests/python", "--deselect", "tests/python/test_cross.py",
                      cwd=self.folder, env=environment)
         if tested.returncode == 0:
             return ""

@@ -3,9 +3,9 @@
 
 #include <puck/receiver.hpp>
 
-#include <nlohmann/json.hpp>
 #include <openssl/crypto.h>
 #include <openssl/hmac.h>
+#include <nlohmann/json.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -88,7 +88,8 @@ public:
             digits += "0123456789abcdef"[byte & 15];
         }
         const std::string given = signature.substr(comma + 4);
-        if (given.size() != digits.size() || CRYPTO_memcmp(given.data(), digits.data(), digits.size()) != 0) return false;
+        if (given.size() != digits.size() || CRYPTO_memcmp(given.data(), digits.data(), digits.size()) != 0)
+            return false;
 
         const auto envelope = nlohmann::json::parse(request.body);
         const std::string id = envelope.at("event_id"), type = envelope.at("event_type");
