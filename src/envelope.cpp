@@ -244,8 +244,9 @@ private:
         const auto id = uuid::parse(id_text);
         if (!id) return error(reason::invalid_event_id);
         event_.id_ = *id;
-        std::ranges::transform(id_text, fields_[event_id].data(), detail::lower);
-        event_.event_id_ = {fields_[event_id].data(), id_text.size()};
+        char* const id_place = fields_[event_id].data() + 1;  // where its text stands, without the quote
+        std::ranges::transform(id_text, id_place, detail::lower);
+        event_.event_id_ = {id_place, id_text.size()};
 
         event_.event_type_ = contents(event_type);
         if (!is_event_type(event_.event_type_)) return error(reason::invalid_event_type);

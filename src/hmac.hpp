@@ -64,11 +64,13 @@ private:
     mutable std::array<place, 64> pool_;
 };
 
-/// The MAC of a delivery: over the text of the header's `t`, of at most 12 digits, a dot, and the raw body.
+/// The MAC of a delivery: over the text of the header's `t`, a dot, and the raw body. False if that text is longer than
+/// the header's grammar allows.
 [[nodiscard]] inline bool sign_delivery(const hmac_key& key, std::string_view timestamp_text, std::string_view body,
                                         computed_mac& mac) noexcept {
     std::array<char, signature_header::max_timestamp_digits + 1> prefix;
-    char* const dot = std::ranges::copy(timestamp_text.substr(0, prefix.size() - 1), prefix.data()).out;
+    if (timestamp_text.size() >= prefix.size()) return false;
+    char* const dot = std::ranges::copy(timestamp_text, prefix.data()).out;
     *dot = '.';
     return key.sign({std::string_view(prefix.data(), dot + 1), body}, mac);
 }

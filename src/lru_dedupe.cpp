@@ -35,7 +35,7 @@ public:
         const std::int64_t now = clock_();
         const std::uint32_t hashed = hash(event_id);
         const std::scoped_lock lock(mutex_);
-        link at = slots_[find(event_id, hashed)].at;
+        link at = slots_[place_of(event_id, hashed)].at;
         if (at != none) {
             const entry& known = entries_[at];
             const bool over = now >= known.deadline;
@@ -54,7 +54,7 @@ public:
             at = take_entry(now);
             if (at == none) return unexpected{error(reason::store_full)};
             entries_[at].id = event_id;
-            slots_[find(event_id, hashed)] = {hashed, at};
+            slots_[place_of(event_id, hashed)] = {hashed, at};
         }
         entry& mine = entries_[at];
         mine.token = ++last_token_;
@@ -67,7 +67,7 @@ public:
     reason commit(const claimed& claim) noexcept {
         const std::int64_t now = clock_();
         const std::scoped_lock lock(mutex_);
-        const link at = find(claim);
+        const link at = held_by(claim);
         if (at == none) return reason::claim_lost;
         unlink(working_, at);
         entries_[at].token = entry::done_token;
@@ -78,7 +78,7 @@ public:
 
     reason release(const claimed& claim) noexcept {
         const std::scoped_lock lock(mutex_);
-        const link at = find(claim);
+        const link at = held_by(claim);
         if (at == none) return reason::claim_lost;
         unlink(working_, at);
         remove_from_slots(at);
@@ -89,7 +89,7 @@ public:
     bool seen(const uuid& event_id) const noexcept {
         const std::int64_t now = clock_();
         const std::scoped_lock lock(mutex_);
-        const link at = slots_[find(event_id, hash(event_id))].at;
+        const link at = entry_of(event_id);
         return at != none && entries_[at].is_done() && now < entries_[at].deadline;
     }
 
@@ -111,7 +111,7 @@ private:
         uuid id;
         std::int64_t deadline;  // of the ttl or the lease, in the clock's nanoseconds
         std::uint64_t token;    // of the claim in progress, or done_token
-        link before, after;     // in one of the two lists
+        link before, after;     // in one of the two lists; `after` among the spare ones too
 
         [[nodiscard]] bool is_done() const noexcept { return token == done_token; }
     };
@@ -141,14 +141,15 @@ private:
         seed_ = std::uint64_t{random()} << 32 | random();
     }
 
-    /// The ids come from Puck and are signed, so nobody can choose them to collide; the seed only makes sure that no
-    /// pattern in them does.
+    /// The ids come from Puck and are signed, so nobody can choose them to collide. The seed and the mixing are there so
+    /// that counters and other patterns in them do not either.
     [[nodiscard]] std::uint32_t hash(const uuid& id) const noexcept {
         constexpr std::uint64_t odd = 0x9e37'79b9'7f4a'7c15;
         std::uint64_t high, low;
         std::memcpy(&high, id.bytes.data(), 8);
         std::memcpy(&low, id.bytes.data() + 8, 8);
-        std::uint64_t mixed = (high ^ seed_) * odd;
+        std::uint64_t mixed = high ^ seed_;
+        mixed = (mixed ^ mixed >> 32) * odd;
         mixed = (std::rotl(mixed, 32) ^ low) * odd;
         mixed = (std::rotl(mixed, 32) ^ seed_) * odd;
         return static_cast<std::uint32_t>(mixed >> 32);
@@ -161,16 +162,18 @@ private:
     [[nodiscard]] std::size_t behind(std::size_t place) const noexcept { return (place + 1) & last_slot_; }
 
     /// The place of the slot that holds the id, or else of the free one where it belongs. Some are always free.
-    [[nodiscard]] std::size_t find(const uuid& id, std::uint32_t hashed) const noexcept {
+    [[nodiscard]] std::size_t place_of(const uuid& id, std::uint32_t hashed) const noexcept {
         std::size_t place = home(hashed);
         while (slots_[place].at != none && (slots_[place].hash != hashed || entries_[slots_[place].at].id != id))
             place = behind(place);
         return place;
     }
 
+    [[nodiscard]] link entry_of(const uuid& id) const noexcept { return slots_[place_of(id, hash(id))].at; }
+
     /// The entry that this very claim holds.
-    [[nodiscard]] link find(const claimed& claim) const noexcept {
-        const link at = slots_[find(claim.event_id, hash(claim.event_id))].at;
+    [[nodiscard]] link held_by(const claimed& claim) const noexcept {
+        const link at = entry_of(claim.event_id);
         const bool held = at != none && !entries_[at].is_done() && entries_[at].token == claim.token;
         return held ? at : none;
     }

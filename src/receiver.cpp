@@ -29,7 +29,8 @@ result<std::string_view> find_signature(std::span<const header> headers) noexcep
 /// Nothing but the body is signed, so what the other headers say counts only where the body says the same.
 bool agrees(const header& line, const event& event) noexcept {
     const std::string_view value = detail::trim(line.value);
-    if (named(event_id_name)(line)) return value == event.event_id() || uuid::parse(value) == event.id();
+    if (named(event_id_name)(line))
+        return value == event.event_id() || uuid::parse(value) == event.id();  // mostly it is spelt the same
     if (named(event_type_name)(line)) return value == event.event_type();
     return true;
 }

@@ -14,7 +14,7 @@ struct group {
 constexpr std::array<group, 5> groups{{{0, 8}, {9, 4}, {14, 4}, {19, 4}, {24, 12}}};
 constexpr std::size_t digit_count = 32;
 
-constexpr std::array<std::uint8_t, 16> filled_with(std::uint8_t value) {
+consteval std::array<std::uint8_t, 16> filled_with(std::uint8_t value) {
     std::array<std::uint8_t, 16> bytes{};
     bytes.fill(value);
     return bytes;

@@ -191,15 +191,15 @@ TEST_CASE("when OpenSSL fails at any step, nothing is accepted, the error queue 
     const auto build = [] { return puck::secret::make(support::secret); };
 
     ERR_clear_error();
-    fail_each(verify, 1);
-    fail_each(sign, 1);
+    fail_each(verify, support::allocations_in_hmac());
+    fail_each(sign, support::allocations_in_hmac());
     fail_each(build, 5);
     CHECK(ERR_peek_error() == 0);
 
     ERR_raise(ERR_LIB_USER, 42);
     const unsigned long mine = ERR_peek_last_error();
-    fail_each(verify, 1);
-    fail_each(sign, 1);
+    fail_each(verify, support::allocations_in_hmac());
+    fail_each(sign, support::allocations_in_hmac());
     fail_each(build, 5);
     CHECK(ERR_get_error() == mine);
     CHECK(ERR_get_error() == 0);
@@ -255,6 +255,10 @@ TEST_CASE("any number of threads may use one verifier and one receiver") {
 }
 
 TEST_CASE("threads that verify at the same moment may be more than the contexts that are kept") {
+    if (support::allocations_in_hmac() == 0) {
+        MESSAGE("Not tested: this OpenSSL allocates nothing in an HMAC, where the threads would meet.");
+        return;
+    }
     const auto verifier = support::verifier(), other = support::verifier();
     const std::string body = envelope();
     const std::string signature = support::sign(body);

@@ -14,6 +14,8 @@ using puck::unexpected;
 TEST_CASE("a result cannot be made without saying which it is") {
     static_assert(!std::is_default_constructible_v<result<int>>);
     static_assert(!std::is_convertible_v<result<int>, bool>);
+    static_assert(std::is_convertible_v<const int&, result<int>>);
+    static_assert(!std::is_convertible_v<const std::unique_ptr<int>&, result<std::unique_ptr<int>>>);
 }
 
 TEST_CASE("a value") {

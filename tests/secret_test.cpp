@@ -102,3 +102,11 @@ TEST_CASE("HMAC-SHA256 answers RFC 4231") {
         CHECK(std::string(digits.data(), expected.size()) == expected);
     }
 }
+
+TEST_CASE("a timestamp that no header can hold is not signed, rather than cut") {
+    const auto key = puck::detail::hmac_key::make("whsec_0123456789abcdef");
+    REQUIRE(key);
+    puck::detail::computed_mac mac;
+    CHECK(puck::detail::sign_delivery(*key, "123456789012", "body", mac));
+    CHECK_FALSE(puck::detail::sign_delivery(*key, "1234567890123", "body", mac));
+}

@@ -16,15 +16,13 @@ namespace puck {
 using steady_clock_function = std::int64_t (*)() noexcept;
 
 /// The machine's steady clock, on which leases and times to live run. They are whole seconds, so where there is a clock
-/// that steps by a few milliseconds and costs a tenth of the exact one, it is that one.
+/// that steps by a few milliseconds and costs a fraction of the exact one, it is that one.
 [[nodiscard]] inline std::int64_t steady_now() noexcept {
 #ifdef CLOCK_MONOTONIC_COARSE
-    std::timespec now{};
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-#else
-    return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
+    if (std::timespec now{}; clock_gettime(CLOCK_MONOTONIC_COARSE, &now) == 0)
+        return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 #endif
+    return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 }  // namespace puck

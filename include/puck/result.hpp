@@ -3,6 +3,7 @@
 
 #include "puck/error.hpp"
 
+#include <concepts>
 #include <exception>
 #include <utility>
 #include <variant>
@@ -33,7 +34,9 @@ private:
 template <class T, class E = error>
 class [[nodiscard]] result {
 public:
-    result(const T& value) : either_(std::in_place_index<0>, value) {}
+    result(const T& value)
+        requires std::copy_constructible<T>
+        : either_(std::in_place_index<0>, value) {}
     result(T&& value) : either_(std::in_place_index<0>, std::move(value)) {}
 
     /// Builds the value where it will stay.

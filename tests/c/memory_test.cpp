@@ -110,8 +110,8 @@ TEST_CASE("C: every allocation of every call fails in turn") {
                 return fail_each_allocation(support::openssl_memory(), how, call, std::int32_t{PUCK_CRYPTO_FAILURE},
                                             std::int32_t{PUCK_OK});
             };
-            CHECK(openssl(receive) >= 1);
-            CHECK(openssl(verify) >= 1);
+            CHECK(openssl(receive) >= support::allocations_in_hmac());
+            CHECK(openssl(verify) >= support::allocations_in_hmac());
             CHECK(openssl(sign) >= 5);
             CHECK(openssl(new_receiver) >= 5);
             CHECK(ERR_peek_error() == 0);

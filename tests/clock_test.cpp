@@ -1,0 +1,18 @@
+#include <puck/clock.hpp>
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+
+using namespace std::chrono_literals;
+
+TEST_CASE("the clocks are those of the standard library, but for some milliseconds") {
+    const auto unix_before = std::chrono::system_clock::now().time_since_epoch() - 1s;
+    const auto steady_before = std::chrono::steady_clock::now().time_since_epoch() - 1s;
+    const std::chrono::seconds unix_time(puck::unix_now());
+    const std::chrono::nanoseconds steady_time(puck::steady_now());
+    CHECK(unix_time >= unix_before);
+    CHECK(unix_time <= std::chrono::system_clock::now().time_since_epoch());
+    CHECK(steady_time >= steady_before);
+    CHECK(steady_time <= std::chrono::steady_clock::now().time_since_epoch());
+}
