@@ -3,8 +3,8 @@
 
     bench.py BUILD [--rounds N] [--dry]
 
-BUILD is the folder of the preset `bench`. Each round signs the deliveries anew and lets every language judge all of
-them, so that whatever else the machine does meets all of them alike; the medians count. Only ratios within one run mean
+BUILD is the folder of the preset `bench`. Each round lets every language judge all deliveries, so that whatever else
+the machine does meets all of them alike; the medians count. Only ratios within one run mean
 anything. With --dry nothing is written, and the results are only shown.
 """
 
@@ -20,11 +20,11 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import plot
 import results
-from deliveries import SIZES
 from peers import Command, prepared
 
 HERE = Path(__file__).resolve().parent
@@ -75,11 +75,11 @@ def measure(build: Path, peers: Mapping[str, list[Command]], rounds: int) -> res
             folder = Path(name)
             os.environ["PUCK_BENCH_DELIVERIES"] = name
             runs: list[tuple[str, Callable[[], dict[str, float]]]] = [
-                ("C++", lambda: run_cpp(build)),
-                ("command", lambda: run_command(build, folder)),
+                ("C++", partial(run_cpp, build)),
+                ("command", partial(run_command, build, folder)),
             ]
             for language, commands in peers.items():
-                runs += [(language, lambda command=command: run_lines(command)) for command in commands]
+                runs += [(language, partial(run_lines, command)) for command in commands]
             for language, run in runs:
                 # Signed anew for each, for after 300 s they would be too old.
                 subprocess.run([sys.executable, HERE / "deliveries.py", name], check=True)

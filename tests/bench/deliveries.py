@@ -73,7 +73,7 @@ def body(random: Random, size: int) -> str:
     return text()
 
 
-def mac(signed: str) -> "hmac.HMAC":
+def mac(signed: str) -> hmac.HMAC:
     return hmac.new(KEY, signed.encode(), hashlib.sha256)
 
 

@@ -3,8 +3,8 @@
 
     mutants.py [WORDS...]
 
-Only the mutants whose names contain one of the words, or else all of them; then table.md is written anew. The sources
-are copied to build/mutants and broken there.
+Only the mutants whose names contain one of the words, or else all of them; their rows in table.md are written anew. The
+sources are copied to build/mutants and broken there.
 """
 
 from __future__ import annotations
@@ -37,8 +37,9 @@ class Mutant:
     after: str
 
     def applied_to(self, text: str) -> str:
-        if text.count(self.before) != 1:
-            sys.exit(f"{self.name}: this stands {text.count(self.before)} times in {self.file}, not once: {self.before}")
+        times = text.count(self.before)
+        if times != 1:
+            sys.exit(f"{self.name}: this stands {times} times in {self.file}, not once: {self.before}")
         return text.replace(self.before, self.after)
 
 
@@ -49,7 +50,8 @@ def listed() -> list[Mutant]:
 
 def run(*command: object, cwd: Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     words = [str(word) for word in command]
-    return subprocess.run(words, check=False, capture_output=True, text=True, errors="replace", cwd=cwd, env=env)
+    return subprocess.run(words, check=False, capture_output=True, text=True, errors="replace", cwd=cwd, env=env,
+                          timeout=30 * 60)  # for a build or for all tests
 
 
 class Tree:
@@ -58,11 +60,16 @@ class Tree:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         files = run("git", "-c", "safe.directory=*", "ls-files", "--cached", "--others", "--exclude-standard", cwd=ROOT)
-        for name in files.stdout.splitlines():
+        names = [name for name in files.stdout.splitlines() if (ROOT / name).is_file()]
+        for name in names:
             source, copy = ROOT / name, folder / name
-            if source.is_file() and not (copy.is_file() and copy.read_bytes() == source.read_bytes()):
+            if not (copy.is_file() and copy.read_bytes() == source.read_bytes()):
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(source, copy)  # with a new time, for what was built of it may be a mutant
+        for copy in list(folder.rglob("*")):
+            place = copy.relative_to(folder)
+            if copy.is_file() and place.parts[0] != "build" and str(place) not in names:
+                copy.unlink()  # it is gone from the checkout
 
     def broken_by(self, mutant: Mutant | None) -> str:
         """Who notices the mutant; nobody, if the answer is empty. Without a mutant, nobody has to."""
@@ -93,8 +100,8 @@ class CppTree(Tree):
         tested = run("ctest", "--preset", "mutants", "--stop-on-failure", "--timeout", SECONDS, *which, cwd=self.folder)
         if tested.returncode == 0:
             return ""
-        failed = re.search(r"\d+ - (\w+) \(", tested.stdout.partition("The following tests FAILED:")[2])
-        if not failed:
+        failed = re.search(r"\d+ - (\w+) \((.+)\)", tested.stdout.partition("The following tests FAILED:")[2])
+        if not failed or failed[2] in ("Timeout", "Not Run"):
             sys.exit(f"The tests did not run:\n{tested.stdout}{tested.stderr}")
         where = re.search(r"^(?:TEST CASE:  |This does not hold: |(?:FAIL|ERROR): (?=\w))(\w+(?= \(__main__)|.+)",
                           tested.stdout, re.MULTILINE)
@@ -113,12 +120,12 @@ class PythonTree(Tree):
 
     def noticed_by(self, noun: str) -> str:
         environment = os.environ | {"PYTHONPATH": str(self.folder / PYTHON / "..")}
-        tested = run(ROOT / "build/venv/bin/pytest", "-x", "-q", "tests/python", "--deselect", "tests/python/test_cross.py",
-                     cwd=self.folder, env=environment)
+        tested = run(ROOT / "build/venv/bin/pytest", "-x", "-q", "tests/python",
+                     "--deselect", "tests/python/test_cross.py", cwd=self.folder, env=environment)
         if tested.returncode == 0:
             return ""
-        failed = re.search(r"^(?:FAILED|ERROR) tests/python/(\S+)", tested.stdout, re.MULTILINE)
-        if not failed:
+        failed = re.search(r"^FAILED tests/python/(\S+)", tested.stdout, re.MULTILINE)
+        if not failed or tested.returncode != 1:  # others say that the tests could not run
             sys.exit(f"The tests did not run:\n{tested.stdout}{tested.stderr}")
         return failed[1]
 
@@ -147,12 +154,15 @@ def judge(trees: list[Tree], mutants: list[Mutant]) -> dict[str, str]:
     return noticed
 
 
-def table(mutants: list[Mutant], noticed: dict[str, str]) -> str:
-    rows = [f"| {one.name} | {Path(one.file).name} | {noticed[one.name] or '**nobody**'} |\n" for one in mutants]
+def table(noticed: dict[str, str]) -> str:
+    """The table with these rows, and of all others those that it has."""
+    known = dict(re.findall(r"^\| (.+?) \| \w+\.\w+ \| (.+) \|$", TABLE.read_text(encoding="utf-8"), re.MULTILINE))
+    known |= {name: who.replace("`", "'") or "**nobody**" for name, who in noticed.items()}
+    rows = [f"| {one.name} | {Path(one.file).name} | {known.get(one.name, 'not tried yet')} |\n" for one in listed()]
     return (
         "# Mutants, and which test noticed each first\n\n"
         "`./run mutants` writes this. A test stands with its file's name and, where it says so, its own.\n\n"
-        "| what is broken | in | noticed by |\n|---|---|---|\n" + "".join(rows).replace("`", "'")
+        "| what is broken | in | noticed by |\n|---|---|---|\n" + "".join(rows)
     )
 
 
@@ -160,6 +170,8 @@ def main(words: list[str]) -> int:
     mutants = [one for one in listed() if not words or any(word in one.name for word in words)]
     if not mutants:
         sys.exit("There is no mutant with such a name.")
+    for one in mutants:  # before anything is built
+        one.applied_to((ROOT / one.file).read_text(encoding="utf-8"))
     in_python = [one for one in mutants if one.file.startswith(PYTHON)]
     in_cpp = [one for one in mutants if one not in in_python]
     noticed: dict[str, str] = {}
@@ -167,8 +179,7 @@ def main(words: list[str]) -> int:
         noticed |= judge([CppTree(WORK / str(i)) for i in range(os.cpu_count() or 1)], in_cpp)
     if in_python:
         noticed |= judge([PythonTree(WORK / "python")], in_python)
-    if not words:
-        TABLE.write_text(table(mutants, noticed), encoding="utf-8")
+    TABLE.write_text(table(noticed), encoding="utf-8")
     survivors = sum(not who for who in noticed.values())
     print(f"{len(mutants)} mutants: {len(mutants) - survivors} killed, {survivors} survived.")
     return 1 if survivors else 0
