@@ -22,8 +22,8 @@ constexpr std::uint8_t hex_value(char c) noexcept {
     return digit < 10 ? digit : static_cast<std::uint8_t>((c | 0x20) - 'a' + 10);
 }
 
-/// Fills `bytes` from twice as many digits; false if one of them is none. There is neither a branch nor a table in it, so the
-/// compiler reads many digits at once.
+/// Fills `bytes` from twice as many digits; false if one of them is none. There is neither a branch nor a table in it, so
+/// the compiler reads many digits at once.
 constexpr bool read_hex(std::string_view digits, std::span<std::uint8_t> bytes) noexcept {
     std::uint8_t bad = 0;
     for (std::size_t i = 0; i < bytes.size(); ++i) {
