@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Writes the deliveries that every benchmark judges, signed now: one file for each size and each scheme of signing.
+"""Writes the deliveries for all benchmarks, signed now: one file for each size and each signing scheme.
 
     deliveries.py FOLDER
 
-FOLDER/<scheme>-<size>.ndjson holds lines {"headers": {...}, "body": "..."}, as the command line reads them, and
-FOLDER/<scheme>.secret the secret. Schemes: puck (Stripe's is the same but for the header's name), standard (Standard
-Webhooks and Svix), slack, github. The bodies are the same in all of them.
+FOLDER/<scheme>-<size>.ndjson has lines {"headers": {...}, "body": "..."}, which the command line can read.
+FOLDER/<scheme>.secret has the secret. The schemes are puck (Stripe's is the same, with another header name), standard
+(Standard Webhooks and Svix), slack and github. All schemes have the same bodies.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def finding(random: Random) -> dict[str, object]:
 
 
 def body(random: Random, size: int) -> str:
-    """An envelope of exactly so many bytes: as many findings as it can hold, and a summary that fills it up."""
+    """An envelope of exactly `size` bytes: as many findings as fit into it, and a summary that fills the rest."""
     envelope = {
         "event_id": "{:08x}-{:04x}-7{:03x}-b{:03x}-{:012x}".format(*map(random.getrandbits, (32, 16, 12, 12, 48))),
         "event_type": "investigation.completed",

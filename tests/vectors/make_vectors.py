@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes the test vectors beside this script; with --check, only says whether they are up to date.
 
-Nothing here is random and nothing reads a clock: the same script always writes the same bytes. The MACs come from
-Python's hmac, the verdicts from the contract, and neither from the library that is tested.
+Nothing here reads a clock, and what is random has a fixed seed: the same script always writes the same bytes. The MACs
+come from Python's hmac, the verdicts from the contract, and neither from the library that is tested.
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ from typing import Any
 
 sys.dont_write_bytecode = True  # the generator leaves nothing but the vectors
 
-from generator import envelope, headers, json_suite, recorded, rfc4231, secrets, signature  # noqa: E402
+from generator import envelope, headers, json_suite, recorded, rfc4231, secrets, signature, stores  # noqa: E402
 from generator.delivery import Case  # noqa: E402
+from generator.secret_rules import mistake_among  # noqa: E402
 from generator.strict_json import is_json_object  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
-SIZE_LIMIT = 1_600_000
+SIZE_LIMIT = 2_000_000
 KEBAB = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 SUITES: Mapping[str, tuple[str, list[Case]]] = {
     f"{module.__name__.rpartition('.')[2]}.json": (module.ABOUT, module.cases())
-    for module in (signature, secrets, rfc4231, envelope, headers, json_suite)
+    for module in (signature, secrets, rfc4231, envelope, headers, json_suite, stores)
 }
 
 
@@ -54,6 +55,13 @@ def body_bytes(body: str | list[tuple[str, int]]) -> bytes:
     return b"".join(piece.encode("latin-1") * count for piece, count in pieces)
 
 
+def check_secrets(file: str, cases: Iterable[Case]) -> None:
+    """A verifier can be built for every case."""
+    for case in cases:
+        mistake = mistake_among([secret.encode("latin-1") for secret in case["secrets"]])
+        assert mistake is None, f"{file}: a secret of {case['id']}: {mistake}"
+
+
 def check_json(file: str, cases: Iterable[Case]) -> None:
     """A strict decoder must agree about every body that was parsed at all."""
     for case in cases:
@@ -68,6 +76,7 @@ def check_all() -> None:
     for file, (_, cases) in SUITES.items():
         check_ids(file, cases)
         if file in ("signature.json", "envelope.json", "headers.json", "json_suite.json"):
+            check_secrets(file, cases)
             check_json(file, cases)
 
 
@@ -89,7 +98,7 @@ def difference(file: str, wanted: str) -> str | None:
     found = path.read_bytes().decode("ascii", errors="replace")
     if found == wanted:
         return None
-    pairs = zip(found.split("\n"), wanted.split("\n"))
+    pairs = zip(found.split("\n"), wanted.split("\n"), strict=False)
     number = next((number for number, (ours, theirs) in enumerate(pairs, 1) if ours != theirs), None)
     return f"differs from line {number} on" if number else "has another length"
 

@@ -1,1 +1,1 @@
-"""The cases behind the JSON files: one module for each file, and `delivery` for what they share."""
+"""The cases of the JSON files: one module for each file, and `delivery` for what they share."""

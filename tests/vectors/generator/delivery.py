@@ -23,11 +23,13 @@ DELIVERY_ID = "X-Puck-Delivery-Id"
 SECRET = b"whsec_vectors_one"
 OTHER_SECRET = b"whsec_vectors_two"
 NOW = 1777818122  # 2026-05-03T14:22:02Z, one second after the genuine event was emitted
+INT64_MIN = -(2**63)
 
 AUTHENTIC = {
     "ok", "timestamp_too_old", "timestamp_too_new", "invalid_json", "duplicate_key", "missing_field", "wrong_type",
     "invalid_event_id", "invalid_event_type", "invalid_emitted_at", "unsupported_api_version", "header_mismatch",
 }  # fmt: skip
+PARSED = {"ok", "header_mismatch"}
 
 
 @dataclass(frozen=True)
@@ -127,13 +129,14 @@ def judged(
     secrets: Sequence[bytes] = (SECRET,),
     secret_index: int = 0,
     timestamp: int = NOW,
-    now: int = NOW,
+    received_at: int = NOW,
     settings: Mapping[str, int] | None = None,
 ) -> Case:
     """One delivery and its verdict.
 
-    The body is the event's envelope unless given. The headers are, unless given, a right signature (made with
-    `timestamp` and the secret at `secret_index`) and what Puck sends beside it.
+    `event` is what the receiver reads from the body, which is the event's envelope unless given. The headers are,
+    unless given, a right signature (made with `timestamp` and the secret at `secret_index`) and what Puck sends beside
+    it.
     """
     body = envelope(event) if body is None else body
     if headers is None:
@@ -143,19 +146,15 @@ def judged(
         case["settings"] = dict(settings)
     case["headers"] = [list(header) for header in headers]
     case["body"] = body_json(body)
-    case["now"] = now
-    case["expect"] = _expected(reason, event, timestamp, secret_index, secrets)
-    return case
-
-
-def _expected(reason: str, event: Event, timestamp: int, secret_index: int, secrets: Sequence[bytes]) -> Case:
+    case["received_at"] = received_at
     expect: Case = {"reason": reason}
     if reason in AUTHENTIC:
         expect |= {
             "timestamp": timestamp,
+            "skew_seconds": max(INT64_MIN, received_at - timestamp),
             "secret_index": secret_index,
             "secret_fingerprint": fingerprint(secrets[secret_index]),
         }
-    if reason == "ok":
+    if reason in PARSED:
         expect |= asdict(event) | {"event_id": event.event_id.lower(), "data": text(event.data)}
-    return expect
+    return case | {"expect": expect}

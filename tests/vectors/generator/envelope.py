@@ -25,7 +25,7 @@ def cases() -> list[Case]:
         *fields.wrong_types(),
         *fields.duplicate_keys(),
         *fields.unknown_fields(),
-        *fields.spellings(),
+        *fields.notations(),
         *values.event_ids(),
         *values.event_types(),
         *values.api_versions(),

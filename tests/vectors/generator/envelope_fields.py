@@ -1,4 +1,4 @@
-"""envelope.json, second part: which fields there are, of which type, how often, and how they are spelt."""
+"""envelope.json, second part: which fields there are, of which type, how often, and how they are written."""
 
 from __future__ import annotations
 
@@ -237,8 +237,8 @@ def unknown_fields() -> list[Case]:
     return [*made, accepted("unknown-200-keys", "Two hundred unknown fields.", body=envelope(TINY, last=many))]
 
 
-def spellings() -> list[Case]:
-    """The same envelope, spelt in another way."""
+def notations() -> list[Case]:
+    """The same envelope, written in another way."""
 
     def ordered(names: Sequence[str]) -> bytes:
         return members((name.encode(), fields()[name]) for name in names)
@@ -408,7 +408,7 @@ def order_of_checks() -> list[Case]:
         refused(
             "first-surrogate-key-then-duplicate",
             "invalid_json",
-            "A key without a spelling, and another twice.",
+            "A key with half a character, and another twice.",
             envelope(TINY, first=twice, last=b'"\\ud800":1'),
         ),
         refused(

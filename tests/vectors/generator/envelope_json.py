@@ -135,7 +135,7 @@ def prefixes() -> list[Case]:
 
 
 def bad_utf8() -> list[Case]:
-    """Bytes that are no UTF-8, everywhere."""
+    """Bytes that are not UTF-8, everywhere."""
     made: list[Case] = []
     for name, bad in BAD_UTF8.items():
         body = envelope(TINY)
@@ -148,7 +148,7 @@ def bad_utf8() -> list[Case]:
             ("event-type", envelope(TINY, event_type=string(b"a" + bad))),
         ]  # fmt: skip
         made += [
-            refused(f"utf8-{name}-{place}", "invalid_json", f"No UTF-8: {bad.hex(' ')} {words(place)}.", body)
+            refused(f"utf8-{name}-{place}", "invalid_json", f"Not UTF-8: {bad.hex(' ')} {words(place)}.", body)
             for place, body in places
         ]
     return made
@@ -162,7 +162,7 @@ def bad_json() -> list[Case]:
             refused(
                 f"json-{name}",
                 "invalid_json",
-                f"No JSON: {words(name)}.",
+                f"Not JSON: {words(name)}.",
                 envelope(TINY, first=b'"x":' + bad),
             )
         )
@@ -176,7 +176,7 @@ def bad_json() -> list[Case]:
             refused(
                 f"json-{name}-deep-in-data",
                 "invalid_json",
-                f"No JSON, deep inside data: {words(name)}.",
+                f"Not JSON, deep inside data: {words(name)}.",
                 envelope(TINY, data=deep),
             )
         )
@@ -200,7 +200,7 @@ def bad_json() -> list[Case]:
         ("raw-newline-in-emitted-at", envelope(TINY, emitted_at=b'"2026-05-03T14:22:01Z\n"')),
         ("short-escape-in-api-version", envelope(TINY, api_version=b'"v\\u031"')),
     ]  # fmt: skip
-    return made + [refused(f"json-{name}", "invalid_json", f"No JSON: {words(name)}.", body) for name, body in edits]
+    return made + [refused(f"json-{name}", "invalid_json", f"Not JSON: {words(name)}.", body) for name, body in edits]
 
 
 def depths() -> list[Case]:
@@ -234,8 +234,12 @@ def depths() -> list[Case]:
             "Two deep values side by side are no deeper.",
             inside((b"[", 1), *arrays(1022), (b",", 1), *arrays(1022), (b"]", 1)),
         ),
-        ("brackets-in-string", "Brackets in a string are no levels.", inside((b'"', 1), (b"[", 5000), (b'"', 1))),
-        ("wide", "Many arrays side by side are no levels.", inside((b"[", 1), (b"[],", 5000), (b"[]]", 1))),
+        (
+            "brackets-in-string",
+            "Brackets in a string do not count as levels.",
+            inside((b'"', 1), (b"[", 5000), (b'"', 1)),
+        ),
+        ("wide", "Many arrays side by side do not count as levels.", inside((b"[", 1), (b"[],", 5000), (b"[]]", 1))),
     ]
     bad: list[tuple[str, str, Body]] = [
         ("1025-arrays", "1025 levels, the deepest an empty array.", inside(*arrays(1024))),
@@ -305,25 +309,25 @@ def surrogates() -> list[Case]:
             refused(
                 f"surrogate-{name}-top-level-key",
                 "invalid_json",
-                "A top-level key must have a spelling.",
+                "A top-level key may not hold half a character.",
                 envelope(TINY, last=b'"x' + half + b'":1'),
             ),
             refused(
                 f"surrogate-{name}-event-id",
                 "invalid_event_id",
-                "No UUID.",
+                "Not a UUID.",
                 envelope(TINY, event_id=string(UUID.encode()[:-1] + half)),
             ),
             refused(
                 f"surrogate-{name}-event-type",
                 "invalid_event_type",
-                "No event type.",
+                "Not an event type.",
                 envelope(TINY, event_type=string(b"a" + half)),
             ),
             refused(
                 f"surrogate-{name}-emitted-at",
                 "invalid_emitted_at",
-                "No date-time.",
+                "Not a date-time.",
                 envelope(TINY, emitted_at=string(b"2026-05-03T14:22:01" + half)),
             ),
             refused(

@@ -54,7 +54,7 @@ def event_ids() -> list[Case]:
             refused(
                 f"event-id-{name}",
                 "invalid_event_id",
-                f"No UUID of ours: {words(name)}.",
+                f"Not a UUID that an event may have: {words(name)}.",
                 envelope(TINY, event_id=string(value)),
             )
             for name, value in bad + wrong_at + near
@@ -87,7 +87,7 @@ def event_types() -> list[Case]:
             refused(
                 f"event-type-{name}",
                 "invalid_event_type",
-                f"No event type: {words(name)}.",
+                f"Not an event type: {words(name)}.",
                 envelope(TINY, event_type=string(value)),
             )
             for name, value in bad + bytes_

@@ -24,12 +24,14 @@ ABOUT = "X-Puck-Event-Id, X-Puck-Event-Type and X-Puck-Delivery-Id beside a righ
 ID, TYPE = GENUINE.event_id, GENUINE.event_type
 OTHER_ID = "018f2e3b-0000-7000-8000-000000000001"
 SIGNED = (SIGNATURE, sign(envelope()))
+BESIDE = (EVENT_ID, EVENT_TYPE, DELIVERY_ID)
 
 
 def cases() -> list[Case]:
     return [
         *event_id_headers(),
         *event_type_headers(),
+        *headers_that_say_nothing(),
         *repeated(),
         *delivery_ids(),
         *names(),
@@ -49,15 +51,24 @@ def event_id_headers() -> list[Case]:
         ("equal", ID, "Equal to the envelope."),
         ("upper", ID.upper(), "Upper case is the same UUID."),
         ("mixed", ID[:18].upper() + ID[18:], "So is mixed case."),
-        ("space-around", f" {ID} ", "Spaces around it are no part of it."),
+        ("space-around", f" {ID} ", "Spaces around it do not belong to it."),
         ("tabs-around", f"\t{ID}\t", "Nor are tabs."),
         ("many-around", f" \t {ID}\t \t", "However many."),
+        ("empty", "", "Present and empty: it says nothing."),
+        ("spaces", "  ", "Nothing but spaces says nothing."),
+        ("tab", "\t", "Nothing but a tab says nothing."),
+        ("spaces-and-tabs", " \t \t\t ", "Nothing but spaces and tabs says nothing."),
     ]
     different = [
         ("other", OTHER_ID, "Another UUID."),
         ("last-digit", ID[:-1] + "e", "Another last digit."),
-        ("empty", "", "Present and empty."),
-        ("spaces", "  ", "Present and blank."),
+        ("newline", "\n", "A newline is neither a space nor a tab."),
+        ("vertical-tab", "\x0b", "Nor is a vertical tab."),
+        ("nul", "\x00", "Nor is a NUL."),
+        ("nbsp", "\xa0", "Nor is a no-break space."),
+        ("hyphens", "----", "Not empty: hyphens."),
+        ("quotes", '""', "Not empty: quotes around nothing."),
+        ("null", "null", "Not empty: a word for nothing."),
         ("word", "abc", "Not a UUID."),
         ("no-hyphens", ID.replace("-", ""), "The same digits without hyphens."),
         ("braces", "{" + ID + "}", "In braces."),
@@ -67,7 +78,7 @@ def event_id_headers() -> list[Case]:
         ("comma-joined", f"{ID}, {ID}", "Two lines joined by a proxy."),
         ("trailing-nul", ID + "\x00", "A NUL at the end."),
         ("trailing-newline", ID + "\n", "A newline at the end."),
-        ("nbsp-around", f"\xa0{ID}\xa0", "A no-break space is no space."),
+        ("nbsp-around", f"\xa0{ID}\xa0", "A no-break space does not count as a space."),
         ("inner-space", ID[:8] + " " + ID[9:], "A space for a hyphen."),
         ("nil", "00000000-0000-0000-0000-000000000000", "The nil UUID."),
         ("max", "ffffffff-ffff-ffff-ffff-ffffffffffff", "The max UUID."),
@@ -96,21 +107,28 @@ def event_id_headers() -> list[Case]:
 def event_type_headers() -> list[Case]:
     equal = [
         ("equal", TYPE, "Equal to the envelope."),
-        ("space-around", f" {TYPE} ", "Spaces around it are no part of it."),
+        ("space-around", f" {TYPE} ", "Spaces around it do not belong to it."),
         ("tabs-around", f"\t{TYPE} \t", "Nor are tabs."),
+        ("empty", "", "Present and empty: it says nothing."),
+        ("spaces", "   ", "Nothing but spaces says nothing."),
+        ("tab", "\t", "Nothing but a tab says nothing."),
+        ("spaces-and-tabs", "\t \t", "Nothing but spaces and tabs says nothing."),
     ]
     different = [
         ("other", "agent.registered", "Another type."),
         ("upper", TYPE.upper(), "Types are compared exactly."),
-        ("empty", "", "Present and empty."),
+        ("carriage-return", "\r", "A carriage return is neither a space nor a tab."),
+        ("nbsp", "\xa0", "Nor is a no-break space."),
+        ("hyphen-only", "-", "Not empty: a hyphen."),
+        ("null", "null", "Not empty: a word for nothing."),
         ("cut", TYPE[:-1], "The last letter is missing."),
         ("prefix", "finding", "Only its first word."),
         ("hyphen", TYPE.replace(".", "-"), "A hyphen for the full stop."),
         ("comma-joined", f"{TYPE}, {TYPE}", "Two lines joined by a proxy."),
         ("trailing-nul", TYPE + "\x00", "A NUL at the end."),
         ("trailing-newline", TYPE + "\n", "A newline at the end."),
-        ("escaped", TYPE.replace(".", "\\u002e"), "An escape is no full stop here."),
-        ("nbsp-around", f"\xa0{TYPE}", "A no-break space is no space."),
+        ("escaped", TYPE.replace(".", "\\u002e"), "An escape is not a full stop here."),
+        ("nbsp-around", f"\xa0{TYPE}", "A no-break space does not count as a space."),
         ("long-junk", "a" * 500, "Five hundred bytes."),
     ]
     escaped = envelope(event_type=b'"finding\\u002ediscovered"')
@@ -137,10 +155,30 @@ def event_type_headers() -> list[Case]:
     ]
 
 
+def headers_that_say_nothing() -> list[Case]:
+    """An empty header beside the other one; what `repeated` has are two of one name."""
+    table = [
+        ("id-alone", "Only the id is there, and empty.", "ok", [(EVENT_ID, "")]),
+        ("type-alone", "Only the type is there, and empty.", "ok", [(EVENT_TYPE, "")]),
+        ("both", "Both are empty.", "ok", [(EVENT_ID, ""), (EVENT_TYPE, "")]),
+        ("both-spaces", "Both are blank.", "ok", [(EVENT_ID, " "), (EVENT_TYPE, "\t")]),
+        ("id-lower-case-name", "A name in lower case.", "ok", [(EVENT_ID.lower(), ""), (EVENT_TYPE, TYPE)]),
+        ("id-and-type-wrong", "The other one lies.", "header_mismatch", [(EVENT_ID, ""), (EVENT_TYPE, "x")]),
+        ("type-and-id-wrong", "The other one lies.", "header_mismatch", [(EVENT_ID, OTHER_ID), (EVENT_TYPE, "")]),
+        ("all-of-them", "The delivery id is empty, too.", "ok", [(name, "") for name in BESIDE]),
+    ]  # fmt: skip
+    return [beside(f"empty-{name}", comment, reason, headers) for name, comment, reason, headers in table]
+
+
 def repeated() -> list[Case]:
     table = [
         ("id-twice", "The same id twice.", "ok", [(EVENT_ID, ID), (EVENT_ID, ID)]),
-        ("id-twice-in-other-case", "The same UUID in two spellings.", "ok", [(EVENT_ID, ID), (EVENT_ID, ID.upper())]),
+        (
+            "id-twice-in-other-case",
+            "The same UUID in upper and lower case.",
+            "ok",
+            [(EVENT_ID, ID), (EVENT_ID, ID.upper())],
+        ),
         ("type-twice", "The same type twice.", "ok", [(EVENT_TYPE, TYPE), (EVENT_TYPE, TYPE)]),
         ("both-twice", "Both headers twice.", "ok", GENUINE.beside() * 2),
         (
@@ -155,11 +193,34 @@ def repeated() -> list[Case]:
             "header_mismatch",
             [(EVENT_ID, OTHER_ID), (EVENT_ID, ID)],
         ),
+        ("id-right-then-empty", "An empty occurrence says nothing.", "ok", [(EVENT_ID, ID), (EVENT_ID, "")]),
+        ("id-empty-then-right", "So it does before the other one.", "ok", [(EVENT_ID, ""), (EVENT_ID, ID)]),
+        ("id-empty-twice", "Two say nothing either.", "ok", [(EVENT_ID, ""), (EVENT_ID, " ")]),
         (
-            "id-right-then-empty",
-            "An empty occurrence does not match.",
+            "id-empty-then-wrong",
+            "An empty occurrence does not excuse a wrong one after it.",
             "header_mismatch",
-            [(EVENT_ID, ID), (EVENT_ID, "")],
+            [(EVENT_ID, ""), (EVENT_ID, OTHER_ID)],
+        ),
+        (
+            "id-wrong-then-empty",
+            "Nor one before it.",
+            "header_mismatch",
+            [(EVENT_ID, OTHER_ID), (EVENT_ID, "\t")],
+        ),
+        ("type-right-then-empty", "An empty type says nothing.", "ok", [(EVENT_TYPE, TYPE), (EVENT_TYPE, "")]),
+        ("type-empty-then-right", "So it does before.", "ok", [(EVENT_TYPE, " "), (EVENT_TYPE, TYPE)]),
+        (
+            "type-empty-then-wrong",
+            "The second type does not match.",
+            "header_mismatch",
+            [(EVENT_TYPE, ""), (EVENT_TYPE, "x")],
+        ),
+        (
+            "type-wrong-then-empty",
+            "The first type does not match.",
+            "header_mismatch",
+            [(EVENT_TYPE, "x"), (EVENT_TYPE, "")],
         ),
         ("id-wrong-twice", "The same wrong id twice.", "header_mismatch", [(EVENT_ID, OTHER_ID)] * 2),
         (
@@ -215,14 +276,16 @@ def delivery_ids() -> list[Case]:
 
 def names() -> list[Case]:
     """Header names are compared without regard to case."""
-    spellings = [
+    letter_cases = [
         ("lower", str.lower), ("upper", str.upper), ("swapped", str.swapcase), ("capital", str.capitalize),
     ]  # fmt: skip
     made: list[Case] = []
-    for name, spell in spellings:
+    for name, change in letter_cases:
         right = [SIGNED, *GENUINE.beside()]
         made.append(
-            judged(f"names-{name}", f"All names in {name} case.", headers=[(spell(key), value) for key, value in right])
+            judged(
+                f"names-{name}", f"All names in {name} case.", headers=[(change(key), value) for key, value in right]
+            )
         )
         for header, value in ((EVENT_ID, OTHER_ID), (EVENT_TYPE, "x")):
             made.append(
@@ -230,7 +293,7 @@ def names() -> list[Case]:
                     f"names-{name}-{header.lower()}-wrong",
                     f"{header} in {name} case is still compared.",
                     "header_mismatch",
-                    [(spell(header), value)],
+                    [(change(header), value)],
                 )
             )
     return made
@@ -264,7 +327,7 @@ def near_names() -> list[Case]:
         *(
             beside(
                 f"near-{name}",
-                "Not a name of ours: its value is not compared.",
+                "Another name: its value is not compared.",
                 "ok",
                 [*GENUINE.beside(), (look, "lie")],
             )

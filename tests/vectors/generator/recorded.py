@@ -1,6 +1,7 @@
 """recorded.ndjson and recorded.secrets: the demonstration, a small day in the life of a receiver.
 
-The lines are one sequence, judged in order with one dedupe store.
+The lines are one sequence, judged in order with one dedupe store. Only what is wrong with a line makes it
+`invalid_argument`: the forms in which recorders write headers, bodies and times are all read.
 """
 
 from __future__ import annotations
@@ -200,7 +201,6 @@ def unusable() -> list[Line]:
     body = investigation(11, "Who may approve deployments?", "high")
     twice = body[:-1] + b',"event_id":"' + event_id(12).encode() + b'"}'
     latin_1 = body.replace(b"See the report.", b"See the r\xe9port.")
-    another = investigation(13, "Which tokens never expire?", "medium")
     return [
         delivery("signed, but broken JSON", "invalid_json", body[:-1] + b",}", at=620, number=11),
         delivery("signed, but not UTF-8", "invalid_json", latin_1, at=621, number=11),
@@ -214,12 +214,54 @@ def unusable() -> list[Line]:
             number=11,
         ),
         delivery("a header that lies about the id", "header_mismatch", body, at=625, number=12),
-        delivery("and life goes on", "ok", another, at=660, number=13),
     ]
 
 
+def as_recorded() -> list[Line]:
+    """Genuine deliveries in the forms that people's recorders give them."""
+
+    def genuine_at(name: str, at: int, number: int, *, signed_at: int | None = None) -> Line:
+        body = investigation(number, f"What did recorder {number} see?", "low")
+        return delivery(name, "ok", body, at=at, number=number, signed_at=signed_at)
+
+    lists = genuine_at("headers: arrays of strings", 630, 14)
+    lists["headers"] = {name: [value] for name, value in lists["headers"].items()} | {"Accept": ["*/*", "text/plain"]}
+    pairs = genuine_at("headers: pairs", 631, 15)
+    pairs["headers"] = [[name, value] for name, value in pairs["headers"].items()]
+    har = genuine_at("headers: objects as in HAR", 632, 16)
+    har["headers"] = [{"name": name, "value": value} for name, value in har["headers"].items()]
+    empty = genuine_at("headers: empty where absent", 633, 17)
+    empty["headers"] |= {EVENT_ID: "", EVENT_TYPE: ""}
+
+    multi = genuine_at("multiValueHeaders beside headers", 634, 18)
+    multi["multiValueHeaders"] = {name: [value] for name, value in multi["headers"].items()}
+    multi["headers"] = {"X-Puck-Signature": "only multiValueHeaders counts", "Host": "hooks.example.com"}
+    multi["isBase64Encoded"] = False
+    twice = genuine_at("multiValueHeaders with two signatures", 635, 19) | {"expect": "malformed_signature"}
+    twice["multiValueHeaders"] = {name: [value] * 2 for name, value in twice["headers"].items()}
+
+    encoded = genuine_at("isBase64Encoded", 636, 20) | {"isBase64Encoded": True}
+    encoded["body"] = base64.b64encode(encoded["body"].encode()).decode()
+
+    fraction = genuine_at("received_at with a fraction", 637, 21, signed_at=START + 337)
+    fraction["received_at"] = START + 637.75  # whole seconds count, and so it is still inside the window
+    utc = genuine_at("received_at as RFC 3339", 638, 22) | {"received_at": "2026-05-03T14:32:40Z"}
+    zone = genuine_at("received_at in another zone", 639, 23, signed_at=START + 339)
+    zone["received_at"] = "2026-05-03T16:32:41.999+02:00"
+    milliseconds = genuine_at("received_at in milliseconds", 640, 24)
+    milliseconds |= {"received_at": 1000 * (START + 640), "expect": "invalid_argument"}
+
+    long_id = genuine_at("another key holds a long number", 641, 25)
+    long_id["request_id"] = 123456789012345678901234567890
+    lone = genuine_at("another header is not Unicode", 642, 26)
+    lone["headers"] |= {"User-Agent": "caf\udce9"}  # how Python reads a byte that is not UTF-8
+    return [lists, pairs, har, empty, multi, twice, encoded, fraction, utc, zone, milliseconds, long_id, lone]
+
+
 def lines() -> list[Line]:
-    made = [*genuine(), *forged(), *untimely(), *unusable()]
+    another = investigation(13, "Which tokens never expire?", "medium")
+    last = delivery("and life goes on", "ok", another, at=660, number=13)
+    made = [*genuine(), *forged(), *untimely(), *unusable(), *as_recorded(), last]
     names = [line["name"] for line in made]
     assert len(set(names)) == len(names) and max(map(len, names)) <= 40, "recorded: names are unique and short"
     return made

@@ -173,16 +173,16 @@ def malformed() -> list[Case]:
             ("space-in-unknown", "t=$G,x=a b,v1=$S", "No space inside an ignored value."),
             ("space-in-unknown-key", "t=$G,a b=1,v1=$S", "No space inside an ignored key."),
             ("tab-in-unknown", "t=$G,x=a\tb,v1=$S", "No tab inside an ignored value."),
-            ("quoted-key", '"t"=$G,v1=$S', "A quote is no key character."),
+            ("quoted-key", '"t"=$G,v1=$S', "A quote is not a key character."),
             ("quoted-values", 't="$G",v1="$S"', "Values are not quoted."),
             ("quoted-header", '"t=$G,v1=$S"', "The header is not quoted."),
-            ("dotted-key", "t=$G,a.b=1,v1=$S", "A full stop is no key character."),
+            ("dotted-key", "t=$G,a.b=1,v1=$S", "A full stop is not a key character."),
             ("star-key", "t=$G,v1*=UTF-8''x,v1=$S", "Extended parameters are not known here."),
             ("utf8-key", "t=$G,\xc3\xa9=1,v1=$S", "No key beyond ASCII."),
             ("utf8-value", "t=$G,x=\xc3\xa9,v1=$S", "No value beyond ASCII."),
             ("bom", "\xef\xbb\xbft=$G,v1=$S", "A byte order mark before the first key."),
-            ("nbsp-after-comma", "t=$G,\xa0v1=$S", "A no-break space is no space."),
-            ("vertical-tab", "t=$G,\x0bv1=$S", "A vertical tab is no tab."),
+            ("nbsp-after-comma", "t=$G,\xa0v1=$S", "A no-break space is not a space."),
+            ("vertical-tab", "t=$G,\x0bv1=$S", "A vertical tab is not a tab."),
             ("form-feed", "t=$G,v1=$S\x0c", "A form feed at the end."),
             ("t-twice-equal", "t=$G,t=$G,v1=$S", "A second t, even with the same value."),
             ("t-twice-last", "t=$G,v1=$S,t=1", "A second t after the v1."),
@@ -353,9 +353,13 @@ def timestamps() -> list[Case]:
     ]
     return refused + [
         judged(
-            f"t-is-{name}", f"{timestamp} is well-formed, and judged at {now}.", reason, timestamp=timestamp, now=now
+            f"t-is-{name}",
+            f"{timestamp} is well-formed, and received at {received_at}.",
+            reason,
+            timestamp=timestamp,
+            received_at=received_at,
         )
-        for name, timestamp, now, reason in plain
+        for name, timestamp, received_at, reason in plain
     ]
 
 

@@ -8,6 +8,7 @@ import hmac
 from collections.abc import Sequence
 
 from generator.delivery import GENUINE, NOW, OTHER_SECRET, SECRET, SIGNATURE, Case, judged, mac, sign, words
+from generator.secret_rules import ALLOWED, PREFIX, secret_of
 from generator.signature_header import ENVELOPE, GOOD_MAC, small, with_header
 
 RING = [b"whsec_vectors_ring_%02d" % number for number in range(16)]
@@ -75,7 +76,9 @@ def wrong_macs() -> list[Case]:
         ("space-in-key", SECRET + b" "), ("upper-key", SECRET.upper()), ("half-key", SECRET[:16]),
         ("quoted-key", b'"' + SECRET + b'"'), ("hex-key", SECRET.hex().encode()),
         ("base64-key", base64.b64encode(SECRET)), ("hashed-key", hashlib.sha256(SECRET).digest()),
-        ("doubled-key", SECRET * 2), ("key-is-body", body),
+        ("doubled-key", SECRET * 2), ("key-is-body", body), ("named-key", b"PUCK_WEBHOOK_SECRETS=" + SECRET),
+        ("joined-keys", SECRET + b"," + OTHER_SECRET), ("key-and-no-break-space", SECRET + "\u00a0".encode()),
+        ("zero-width-space-and-key", "\u200b".encode() + SECRET), ("bom-and-key", "\ufeff".encode() + SECRET),
     ]  # fmt: skip
     macs += [
         (f"under-{name}", hmac_hex(key, message), f"A MAC under another key: {words(name)}.") for name, key in keys
@@ -153,7 +156,7 @@ def tampered() -> list[Case]:
         ("space-added", b" " + signed, "A space is added before it."),
         ("nul-added", signed + b"\x00", "A NUL is added."),
         ("pretty-printed", signed.replace(b",", b",\n  "), "The same JSON, printed in another way."),
-        ("escaped", signed.replace(b"v1", b"v\\u0031"), "The same JSON, spelt in another way."),
+        ("escaped", signed.replace(b"v1", b"v\\u0031"), "The same JSON, written in another way."),
         ("doubled", signed * 2, "The body twice."),
         ("emptied", b"", "Nothing is left of it."),
     ]
@@ -301,11 +304,7 @@ def rotation() -> list[Case]:
 
 
 def secret_bytes() -> list[Case]:
-    """The secret is a key of bytes, as long as it may be."""
-    secrets = [
-        ("16-bytes", b"whsec_0123456789"), ("no-prefix", b"0123456789abcdef"), ("63-bytes", b"k" * 63),
-        ("64-bytes", b"k" * 64), ("65-bytes", b"k" * 65), ("4096-bytes", b"0123456789abcdef" * 256),
-        ("utf-8", "whsec_geheimnis-\u00e4\u00f6\u00fc-\u79d8\u5bc6".encode()),
-        ("high-bytes", bytes(range(0x80, 0x100))), ("printable", bytes(range(0x21, 0x7F))),
-    ]  # fmt: skip
+    """The whole secret is the key, as long as it may be."""
+    secrets = [(f"{size}-bytes", secret_of(size)) for size in (16, 17, 31, 63, 64, 65, 4095, 4096)]
+    secrets.append(("every-allowed-character", PREFIX + ALLOWED))
     return [judged(f"secret-of-{name}", f"A secret of {words(name)}.", secrets=[secret]) for name, secret in secrets]

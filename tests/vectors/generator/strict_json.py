@@ -10,17 +10,17 @@ MAX_DEPTH = 1024
 
 
 def is_json_object(body: bytes) -> bool:
-    """Whether the bytes are one RFC 8259 object in UTF-8, not too deep, whose own keys have a spelling."""
+    """Whether the bytes are one RFC 8259 object in UTF-8, not too deep, whose own keys hold whole characters."""
     sys.setrecursionlimit(max(sys.getrecursionlimit(), 4 * MAX_DEPTH))
     try:
         document = json.loads(body.decode("utf-8"), parse_constant=_refuse, parse_int=str, parse_float=str)
     except (ValueError, RecursionError):
         return False
-    return isinstance(document, dict) and _depth(document) <= MAX_DEPTH and all(map(_has_spelling, document))
+    return isinstance(document, dict) and _depth(document) <= MAX_DEPTH and all(map(_is_whole, document))
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _depth(document: Any) -> int:
@@ -31,5 +31,5 @@ def _depth(document: Any) -> int:
     return depth
 
 
-def _has_spelling(key: str) -> bool:
+def _is_whole(key: str) -> bool:
     return not any("\ud800" <= char <= "\udfff" for char in key)
