@@ -1,4 +1,4 @@
-// Hexadecimal digits, as the signature header and UUIDs need them.
+// Hexadecimal digits, for the signature header and UUIDs.
 #pragma once
 
 #include <cstddef>
@@ -16,14 +16,14 @@ constexpr bool is_hex_digit(char c) noexcept {
     return is_decimal | is_letter;  // || would be a branch
 }
 
-/// The value of a hex digit of either case; of other characters, anything.
+/// The value of a hex digit, in either case. For another character the result is unspecified.
 constexpr std::uint8_t hex_value(char c) noexcept {
     const auto digit = static_cast<std::uint8_t>(c - '0');
     return digit < 10 ? digit : static_cast<std::uint8_t>((c | 0x20) - 'a' + 10);
 }
 
-/// Fills `bytes` from twice as many digits; false if one of them is none. There is neither a branch nor a table in it, so
-/// the compiler reads many digits at once.
+/// Fills `bytes` from twice as many digits. Returns false if one of them is not a hex digit. It uses no branches and no
+/// table, so that the compiler can vectorise it.
 constexpr bool read_hex(std::string_view digits, std::span<std::uint8_t> bytes) noexcept {
     std::uint8_t bad = 0;
     for (std::size_t i = 0; i < bytes.size(); ++i) {
@@ -36,7 +36,7 @@ constexpr bool read_hex(std::string_view digits, std::span<std::uint8_t> bytes) 
     return bad == 0;
 }
 
-/// Writes two lower-case digits for each byte to `out`, and returns the place behind the last.
+/// Writes two lower-case digits for each byte to `out`. Returns the place after the last digit.
 constexpr char* write_hex(std::span<const std::uint8_t> bytes, char* out) noexcept {
     for (const std::uint8_t byte : bytes) {
         *out++ = hex_digits[byte >> 4];

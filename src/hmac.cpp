@@ -1,7 +1,5 @@
 #include "hmac.hpp"
 
-#include "hex.hpp"
-
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -11,7 +9,7 @@
 namespace puck::detail {
 namespace {
 
-/// Leaves OpenSSL's error queue as it was.
+/// On destruction, OpenSSL's error queue is as it was on construction.
 class clean_error_queue {
 public:
     clean_error_queue() noexcept : had_errors_(ERR_set_mark() == 1) {}
@@ -24,7 +22,7 @@ public:
             ERR_clear_error();
     }
 
-    /// Saves a look at a queue that is still empty.
+    /// An empty queue stayed empty: the destructor need not clear it, which saves time.
     void all_went_well() noexcept { all_went_well_ = true; }
 
 private:
@@ -41,22 +39,19 @@ const unsigned char* bytes_of(std::string_view text) noexcept {
     return reinterpret_cast<const unsigned char*>(text.data());
 }
 
-/// A number that differs from thread to thread, so that each starts at another place of the pool.
-std::size_t home_of_this_thread() noexcept {
-    static std::atomic<std::size_t> threads{0};
-    thread_local const std::size_t home = threads.fetch_add(1, std::memory_order_relaxed);
-    return home;
-}
+/// Whether OpenSSL can be used. After its own clean-up at the process's exit, most of its functions would crash.
+bool is_alive() noexcept { return OPENSSL_init_crypto(0, nullptr) == 1; }
 
 }  // namespace
 
-computed_mac::~computed_mac() { OPENSSL_cleanse(bytes_.data(), bytes_.size()); }
+secret_digest::~secret_digest() { OPENSSL_cleanse(bytes_.data(), bytes_.size()); }
 
-bool computed_mac::equals(const mac_bytes& candidate) const noexcept {
+bool secret_digest::equals(const digest_bytes& candidate) const noexcept {
     return CRYPTO_memcmp(bytes_.data(), candidate.data(), candidate.size()) == 0;
 }
 
 std::unique_ptr<hmac_key> hmac_key::make(std::string_view key) {
+    if (!is_alive()) return nullptr;
     const clean_error_queue clean;
     const std::unique_ptr<EVP_MAC, freed_by<EVP_MAC_free>> hmac(EVP_MAC_fetch(nullptr, "HMAC", nullptr));
     if (!hmac) return nullptr;
@@ -69,72 +64,44 @@ std::unique_ptr<hmac_key> hmac_key::make(std::string_view key) {
     if (EVP_MAC_init(keyed.get(), bytes_of(key), key.size(), with_sha256) != 1) return nullptr;
 
     std::unique_ptr<hmac_key> made(new hmac_key(keyed.release()));
-    // OpenSSL 3.0.0 to 3.0.2 do not really go back to the keyed state, and say that they did.
-    computed_mac first, second;
+    // Two equal computations must agree: OpenSSL 3.0.0 to 3.0.2 do not return to the keyed state, although they report
+    // success.
+    secret_digest first, second;
     if (!made->sign({"x"}, first) || !made->sign({"x"}, second) || !first.equals(second.reveal())) return nullptr;
     return made;
 }
 
 hmac_key::~hmac_key() {
-    for (const place& kept : pool_) EVP_MAC_CTX_free(kept.context.load(std::memory_order_acquire));
+    while (evp_mac_ctx_st* const context = contexts_.take()) EVP_MAC_CTX_free(context);
     EVP_MAC_CTX_free(keyed_);
 }
 
-bool hmac_key::sign(std::initializer_list<std::string_view> parts, computed_mac& mac) const noexcept {
+bool hmac_key::sign(std::initializer_list<std::string_view> parts, secret_digest& mac) const noexcept {
+    if (!is_alive()) return false;
     clean_error_queue clean;
-    evp_mac_ctx_st* const context = borrow();
+    evp_mac_ctx_st* context = contexts_.take();
+    if (context == nullptr) context = EVP_MAC_CTX_dup(keyed_);
     if (context == nullptr) return false;
 
     bool done = true;
     for (const std::string_view part : parts) done = done && EVP_MAC_update(context, bytes_of(part), part.size()) == 1;
     std::size_t written = 0;
     done = done && EVP_MAC_final(context, mac.bytes_.data(), &written, mac.bytes_.size()) == 1;
-    // Back to the state right after keying, which also wipes what the context knows of this MAC.
+    // Return to the state after keying. This also wipes the data of this MAC from the context.
     done = done && written == mac.bytes_.size() && EVP_MAC_init(context, nullptr, 0, nullptr) == 1;
-    if (!done) {
-        EVP_MAC_CTX_free(context);
-        return false;
-    }
-    give_back(context);
-    clean.all_went_well();
-    return true;
+    if (!done || !contexts_.keep(context)) EVP_MAC_CTX_free(context);
+    if (done) clean.all_went_well();
+    return done;
 }
 
-evp_mac_ctx_st* hmac_key::borrow() const noexcept {
-    const std::size_t home = home_of_this_thread();
-    for (std::size_t i = 0; i < pool_.size(); ++i) {
-        std::atomic<evp_mac_ctx_st*>& kept = pool_[(home + i) % pool_.size()].context;
-        if (kept.load(std::memory_order_relaxed) == nullptr) continue;
-        if (auto* const context = kept.exchange(nullptr, std::memory_order_acquire)) return context;
-    }
-    return EVP_MAC_CTX_dup(keyed_);
-}
-
-void hmac_key::give_back(evp_mac_ctx_st* context) const noexcept {
-    const std::size_t home = home_of_this_thread();
-    for (std::size_t i = 0; i < pool_.size(); ++i) {
-        evp_mac_ctx_st* empty = nullptr;
-        if (pool_[(home + i) % pool_.size()].context.compare_exchange_strong(empty, context, std::memory_order_release,
-                                                                             std::memory_order_relaxed))
-            return;
-    }
-    EVP_MAC_CTX_free(context);
-}
-
-bool fingerprint_of(std::string_view domain, std::string_view secret, fingerprint& shown) noexcept {
+bool sha256(std::initializer_list<std::string_view> parts, secret_digest& digest) noexcept {
+    if (!is_alive()) return false;
     const clean_error_queue clean;
     const std::unique_ptr<EVP_MD_CTX, freed_by<EVP_MD_CTX_free>> context(EVP_MD_CTX_new());
-    std::array<std::uint8_t, 32> digest;
-    unsigned int written = 0;
-    if (!context || EVP_DigestInit_ex2(context.get(), EVP_sha256(), nullptr) != 1 ||
-        EVP_DigestUpdate(context.get(), domain.data(), domain.size()) != 1 ||
-        EVP_DigestUpdate(context.get(), "", 1) != 1 ||
-        EVP_DigestUpdate(context.get(), secret.data(), secret.size()) != 1 ||
-        EVP_DigestFinal_ex(context.get(), digest.data(), &written) != 1)
-        return false;
-    write_hex(std::span(digest).first(shown.digits.size() / 2), shown.digits.data());
-    OPENSSL_cleanse(digest.data(), digest.size());
-    return true;
+    bool done = context && EVP_DigestInit_ex2(context.get(), EVP_sha256(), nullptr) == 1;
+    for (const std::string_view part : parts)
+        done = done && EVP_DigestUpdate(context.get(), part.data(), part.size()) == 1;
+    return done && EVP_DigestFinal_ex(context.get(), digest.bytes_.data(), nullptr) == 1;
 }
 
 }  // namespace puck::detail

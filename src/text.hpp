@@ -1,4 +1,4 @@
-// Small helpers for header text, which is ASCII whatever the locale.
+// Small functions for the text of headers, which is ASCII. They do not depend on the locale.
 #pragma once
 
 #include <string_view>
@@ -8,7 +8,7 @@ namespace puck::detail {
 /// RFC 9110's OWS.
 constexpr bool is_space_or_tab(char c) noexcept { return c == ' ' || c == '\t'; }
 
-/// Without the spaces and tabs at both ends.
+/// The text without the spaces and tabs at its ends.
 constexpr std::string_view trim(std::string_view text) noexcept {
     while (!text.empty() && is_space_or_tab(text.front())) text.remove_prefix(1);
     while (!text.empty() && is_space_or_tab(text.back())) text.remove_suffix(1);
@@ -23,7 +23,7 @@ constexpr bool is_letter_or_digit(char c) noexcept {
 
 constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
 
-/// Equal but for the case of ASCII letters.
+/// Whether both are equal, if the case of ASCII letters is ignored.
 constexpr bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {
     if (a.size() != b.size()) return false;
     if (a == b) return true;
