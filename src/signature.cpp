@@ -1,23 +1,21 @@
 #include "puck/signature.hpp"
 
 #include "hex.hpp"
-#include "hmac.hpp"
 #include "text.hpp"
 
 #include <algorithm>
-#include <new>
+#include <cstdint>
 #include <optional>
 
 namespace puck {
 namespace {
 
-constexpr std::int64_t max_timestamp = 999'999'999'999;
-constexpr std::size_t candidate_digits = 64;
+constexpr std::size_t candidate_digits = 2 * sizeof(mac_bytes);
 
 constexpr bool is_key_character(char c) noexcept { return detail::is_letter_or_digit(c) || c == '_' || c == '-'; }
 constexpr bool is_value_character(char c) noexcept { return c >= 0x21 && c <= 0x7e; }
 
-std::optional<std::int64_t> parse_timestamp(std::string_view digits) noexcept {
+std::optional<std::chrono::sys_seconds> parse_timestamp(std::string_view digits) noexcept {
     if (digits.empty() || digits.size() > signature_header::max_timestamp_digits) return std::nullopt;
     if (digits.front() == '0' && digits.size() > 1) return std::nullopt;
     std::int64_t value = 0;
@@ -25,10 +23,10 @@ std::optional<std::int64_t> parse_timestamp(std::string_view digits) noexcept {
         if (!detail::is_digit(c)) return std::nullopt;
         value = value * 10 + (c - '0');
     }
-    return value;
+    return std::chrono::sys_seconds(std::chrono::seconds(value));
 }
 
-/// Reads a header into `header`, and answers with what is wrong with it, if anything.
+/// Parses a header into `header`. Returns an error if something is wrong with it.
 std::optional<error> read(std::string_view text, signature_header& header) noexcept {
     if (text.size() > signature_header::max_bytes)
         return error(reason::malformed_signature, "The X-Puck-Signature header is longer than 4096 bytes.");
@@ -64,7 +62,7 @@ std::optional<error> read(std::string_view text, signature_header& header) noexc
             header.timestamp = *timestamp;
         } else if (!std::ranges::all_of(value, is_value_character)) {
             return error(reason::malformed_signature,
-                         "The X-Puck-Signature header has a character where its grammar has none.");
+                         "The X-Puck-Signature header has a character that its grammar does not allow.");
         }
     }
     if (!has_timestamp) return error(reason::malformed_signature, "The X-Puck-Signature header has no t.");
@@ -78,26 +76,6 @@ result<signature_header> signature_header::parse(std::string_view text) noexcept
     result<signature_header> parsed(std::in_place);
     if (const auto failed = read(text, *parsed)) parsed = unexpected{*failed};
     return parsed;
-}
-
-result<std::string> sign(const secret_ring& secrets, std::string_view body, std::int64_t timestamp) noexcept try {
-    if (secrets.size() == 0) return unexpected{error(reason::invalid_argument, "There is no signing secret.")};
-    if (timestamp < 0 || timestamp > max_timestamp)
-        return unexpected{
-            error(reason::invalid_argument, "The timestamp to sign is not within 0 to 999999999999 Unix seconds.")};
-
-    const std::string text = std::to_string(timestamp);
-    std::string header = "t=" + text;
-    for (const secret& one : secrets) {
-        detail::computed_mac mac;
-        if (!detail::sign_delivery(one.key(), text, body, mac)) return unexpected{error(reason::crypto_failure)};
-        std::array<char, candidate_digits> digits;
-        detail::write_hex(mac.reveal(), digits.data());
-        header.append(",v1=").append(digits.data(), digits.size());
-    }
-    return header;
-} catch (const std::bad_alloc&) {
-    return unexpected{error(reason::out_of_memory)};
 }
 
 }  // namespace puck

@@ -17,16 +17,16 @@ const std::string S(64, 'a');
 
 reason why_not(std::string_view text) {
     const auto parsed = signature_header::parse(text);
-    return parsed ? reason::ok : parsed.error().why();
+    return parsed ? reason::ok : parsed.error().reason();
 }
 
 }  // namespace
 
-TEST_CASE("a header is taken apart") {
+TEST_CASE("a header is parsed into its parts") {
     const std::string text = "t=1777818121,v1=" + S + ",v1=" + std::string(64, 'B');
     const auto header = signature_header::parse(text);
     REQUIRE(header);
-    CHECK(header->timestamp == 1'777'818'121);
+    CHECK(header->timestamp == support::unix_time(1'777'818'121));
     CHECK(header->timestamp_text == "1777818121");
     CHECK(header->timestamp_text.data() == text.data() + 2);
     REQUIRE(header->candidate_count == 2);
@@ -37,18 +37,18 @@ TEST_CASE("a header is taken apart") {
     CHECK(header->candidates[1] == second);
 }
 
-TEST_CASE("order, spaces and foreign keys do not matter") {
+TEST_CASE("order, spaces and unknown keys do not matter") {
     for (const std::string& text : {"t=1, v1=" + S, " \tt=1 ,\tv1=" + S + " ", "v1=" + S + ",t=1", "t=1,v2=xyz,v1=" + S,
                                     "t=1,v0=,v1=" + S, "t=1,x=a=b;c,v1=" + S, "t=1,V1=zz,T=zz,v1=" + S}) {
         CAPTURE(text);
         const auto header = signature_header::parse(text);
         REQUIRE(header);
-        CHECK(header->timestamp == 1);
+        CHECK(header->timestamp == support::unix_time(1));
         CHECK(header->candidate_count == 1);
     }
 }
 
-TEST_CASE("nothing at all is a missing signature") {
+TEST_CASE("an empty header is a missing signature") {
     for (const char* text : {"", " ", "\t", " \t  "}) CHECK(why_not(text) == reason::missing_signature);
 }
 
@@ -58,7 +58,7 @@ TEST_CASE("without a v1 the scheme is not supported") {
         CHECK(why_not(text) == reason::unsupported_scheme);
 }
 
-TEST_CASE("whatever breaks the grammar is malformed") {
+TEST_CASE("a header that breaks the grammar is malformed") {
     for (const std::string& text : {"v1=" + S,
                                     "T=1,v1=" + S,
                                     "t=1;v1=" + S,
@@ -112,11 +112,11 @@ TEST_CASE("t is 1 to 12 digits and nothing else") {
                           "\xEF\xBC\x91"})
         CHECK(why_not("t=" + std::string(t) + ",v1=" + S) == reason::malformed_signature);
     CHECK(why_not("t=" + std::string(5000, '1') + ",v1=" + S) == reason::malformed_signature);
-    CHECK(signature_header::parse("t=0,v1=" + S)->timestamp == 0);
-    CHECK(signature_header::parse("t=999999999999,v1=" + S)->timestamp == 999'999'999'999);
+    CHECK(signature_header::parse("t=0,v1=" + S)->timestamp == support::unix_time(0));
+    CHECK(signature_header::parse("t=999999999999,v1=" + S)->timestamp == support::unix_time(999'999'999'999));
 }
 
-TEST_CASE("v1 is 64 hex digits and nothing else, and one bad one spoils the header") {
+TEST_CASE("v1 is 64 hex digits and nothing else, and one bad v1 makes the header malformed") {
     for (const std::size_t size : {0U, 1U, 62U, 63U, 65U, 128U})
         CHECK(why_not("t=1,v1=" + S + ",v1=" + std::string(size, 'a')) == reason::malformed_signature);
     for (const char c : {'g', 'G', '/', ':', '@', '`', ' ', '\0', '\x7f', '\x80', '-', '='})
@@ -129,7 +129,7 @@ TEST_CASE("v1 is 64 hex digits and nothing else, and one bad one spoils the head
     CHECK(why_not("t=1,v1=" + std::string(32, 'a') + std::string(32, 'F')) == reason::ok);
 }
 
-TEST_CASE("a header holds at most 16 v1 and 4096 bytes") {
+TEST_CASE("a header has at most 16 v1 and 4096 bytes") {
     std::string text = "t=1";
     for (int i = 0; i < 16; ++i) text += ",v1=" + S;
     CHECK(signature_header::parse(text)->candidate_count == 16);
@@ -143,7 +143,7 @@ TEST_CASE("a header holds at most 16 v1 and 4096 bytes") {
     CHECK(why_not(std::string(4097, ' ')) == reason::malformed_signature);
 }
 
-TEST_CASE("no byte outside the grammar gets in, wherever it stands") {
+TEST_CASE("a byte outside the grammar is refused at every place") {
     const std::string good = "t=1,x-_9=!~,v1=" + S;
     REQUIRE(why_not(good) == reason::ok);
     for (std::size_t at = 0; at <= good.size(); ++at)
@@ -154,27 +154,4 @@ TEST_CASE("no byte outside the grammar gets in, wherever it stands") {
             changed.insert(at, 1, static_cast<char>(c));
             CHECK(why_not(changed) == reason::malformed_signature);
         }
-}
-
-TEST_CASE("sign writes what Python's hmac says") {
-    int signed_cases = 0;
-    for (const auto& each : support::cases("secrets.json")) {
-        if (!each.at("expect").at("accepted").get<bool>()) continue;
-        CAPTURE(each.at("id"));
-        std::vector<puck::secret> secrets;
-        for (const auto& text : each.at("secrets")) secrets.push_back(puck::secret::make(support::bytes(text)).value());
-        const auto ring = puck::secret_ring::make(std::move(secrets)).value();
-        const auto header = puck::sign(ring, support::body(each.at("body")), each.at("timestamp").get<std::int64_t>());
-        REQUIRE(header);
-        CHECK(*header == each.at("header").get<std::string>());
-        ++signed_cases;
-    }
-    CHECK(signed_cases > 5);
-}
-
-TEST_CASE("sign refuses a timestamp that no header can carry") {
-    for (const std::int64_t bad : {std::int64_t{-1}, std::int64_t{1'000'000'000'000}, INT64_MIN, INT64_MAX})
-        CHECK(puck::sign(support::ring(), "", bad).error().why() == reason::invalid_argument);
-    CHECK(puck::sign(support::ring(), "", 0)->starts_with("t=0,v1="));
-    CHECK(puck::sign(support::ring(), "", 999'999'999'999)->starts_with("t=999999999999,v1="));
 }
