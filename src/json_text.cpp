@@ -19,7 +19,7 @@ const char* skip_digits(const char* at) noexcept {
 constexpr bool is_high_surrogate(std::uint32_t code) noexcept { return code >= 0xd800 && code < 0xdc00; }
 constexpr bool is_low_surrogate(std::uint32_t code) noexcept { return code >= 0xdc00 && code < 0xe000; }
 
-/// The four digits behind a \u that begins at `at`.
+/// The value of the four hex digits of the \u that begins at `at`.
 std::uint32_t code_unit(const char* at) noexcept {
     std::uint32_t value = 0;
     for (int i = 2; i < 6; ++i) value = value << 4 | hex_value(at[i]);
@@ -115,7 +115,7 @@ unescaped_text unescape(char* begin, char* end) noexcept {
     return {{begin, static_cast<std::size_t>(out - begin)}, has_lone_surrogate};
 }
 
-bool spells_with_escapes(std::string_view contents, std::string_view word) noexcept {
+bool names_with_escapes(std::string_view contents, std::string_view word) noexcept {
     if (contents.find('\\') == std::string_view::npos) return false;
     std::array<char, 96> copy;  // an escape takes at most six characters
     if (contents.size() > copy.size()) return false;

@@ -1,6 +1,7 @@
-// A walk over a JSON document whose tokens have been listed: the grammar of RFC 8259, without recursion.
+// A walk over a JSON document whose tokens are listed. It checks the grammar of RFC 8259, without recursion.
 #pragma once
 
+#include "json_scan.hpp"
 #include "json_text.hpp"
 
 #include <array>
@@ -12,22 +13,20 @@
 
 namespace puck::detail {
 
-/// Checks a document's grammar from left to right. Each function reads what it is named after and steps behind it, or
-/// returns false, and then the document is not JSON.
+/// Checks a document's grammar from left to right. Each function reads the element of its name, and moves past it. If
+/// it returns false, the document is not JSON.
 ///
 ///     {"data": {"n": 1e400} }
 ///     ^^     ^ ^^  ^ ^    ^ ^^
-///                            `-- behind the last token, the document's length
+///                            `-- after the last token: the document's length
 ///
-/// The list must have been made by simdjson's first stage, which finds faulty UTF-8, control characters inside strings
-/// and strings without an end. Three things of it are relied on, and pinned by tests/envelope_test.cpp: what follows a
-/// string, other than white space, is listed as a token of its own; nothing inside a string is listed; and the last
-/// entry is the document's length. There must stand a zero byte, which no rule accepts, so that the walk cannot leave
-/// the document.
+/// The tokens come from a json_scan, which has already refused invalid UTF-8, control characters inside strings, and
+/// strings without an end. The walk relies on three properties of the list, which tests/json_scan_test.cpp checks: the
+/// first character after a string that is not white space is a token; no character inside a string is a token; and the
+/// last entry is the document's length. At that place there is a zero byte, which no rule accepts, so the walk cannot
+/// leave the document.
 class json_walk {
 public:
-    static constexpr std::size_t max_depth = 1024;
-
     json_walk(std::span<char> document, const std::uint32_t* tokens) noexcept
         : text_(document.data()), end_(text_ + document.size()), token_(tokens), escape_(find_escape(text_)) {}
 
@@ -35,8 +34,8 @@ public:
     [[nodiscard]] char next() const noexcept { return *here(); }
     [[nodiscard]] bool at_end() const noexcept { return here() == end_; }
 
-    /// An object. Calls `member(key)` behind each colon, with the key's contents as they are spelt; it must step over
-    /// the value.
+    /// Reads an object. Calls `member(key)` after each colon, with the contents of the key as they are written,
+    /// including escapes. `member` must move past the value.
     template <class Member>
     [[nodiscard]] bool object(Member member) {
         if (!take('{')) return false;
@@ -44,20 +43,31 @@ public:
         do {
             const char* const begin = here();
             if (!string()) return false;
-            const std::span<char> spelt = source_from(begin);
-            if (!take(':') || !member(spelt.subspan(1, spelt.size() - 2))) return false;
+            const std::span<char> written = source_from(begin);
+            if (!take(':') || !member(written.subspan(1, written.size() - 2))) return false;
         } while (take(','));
         return take('}');
     }
 
-    /// A value of any type, `depth` containers deep.
+    /// Reads an array. Calls `element()` before each element. `element` must move past it.
+    template <class Element>
+    [[nodiscard]] bool array(Element element) {
+        if (!take('[')) return false;
+        if (take(']')) return true;
+        do {
+            if (!element()) return false;
+        } while (take(','));
+        return take(']');
+    }
+
+    /// Reads a value of any type, which is inside `depth` containers.
     [[nodiscard]] bool value(std::size_t depth) noexcept {
-        std::array<char, max_depth + 1> closings;  // the bracket that each open container ends with
+        std::array<char, json_max_depth + 1> closings;  // the closing bracket of each open container
         const std::size_t outside = depth;
-        char closing = closings[depth] = '\0';  // that of the innermost one in here; none yet
+        char closing = closings[depth] = '\0';  // of the innermost container opened here; none yet
         for (;;) {
             if (const char first = next(); first == '{' || first == '[') {
-                if (depth == max_depth) return false;
+                if (depth == json_max_depth) return false;
                 closing = closings[++depth] = first == '{' ? '}' : ']';
                 ++token_;
                 if (next() != closing) {
@@ -73,10 +83,10 @@ public:
         }
     }
 
-    /// Marks a place, to ask for what was read since.
+    /// The current place, which source_from() takes.
     [[nodiscard]] const char* here() const noexcept { return text_ + *token_; }
 
-    /// What was read since `begin`, without the white space behind it.
+    /// The text from `begin` to the current place, without the white space at its end.
     [[nodiscard]] std::span<char> source_from(const char* begin) const noexcept {
         const char* end = here();
         while (is_space(end[-1])) --end;
@@ -102,9 +112,9 @@ private:
     bool string() noexcept {
         if (!take('"')) return false;
         while (escape_ < here()) {
-            const char* const behind = skip_escape(escape_);
-            if (behind == nullptr) return false;
-            escape_ = find_escape(behind);
+            const char* const after = skip_escape(escape_);
+            if (after == nullptr) return false;
+            escape_ = find_escape(after);
         }
         return true;
     }
