@@ -11,13 +11,13 @@ using detail::is_digit;
 
 constexpr std::int64_t minutes_per_day = 1440;
 
-// Reads a date-time from left to right. After the first thing that is not as it should be, every further read fails
-// too, so that the grammar below needs one check at its end.
+// Reads a date-time from left to right. After the first failure every further read fails too, so the grammar below
+// needs only one check, at its end.
 class reader {
 public:
     explicit reader(std::string_view text) noexcept : rest_(text) {}
 
-    /// Exactly `count` digits, whose value lies in [low, high].
+    /// Reads exactly `count` digits, whose value must be in [low, high].
     int number(std::size_t count, int low, int high) noexcept {
         if (rest_.size() < count) return fail();
         int value = 0;
@@ -29,7 +29,7 @@ public:
         return low <= value && value <= high ? value : fail();
     }
 
-    /// One character out of `allowed`.
+    /// Reads one character, which must be in `allowed`.
     char one_of(std::string_view allowed) noexcept {
         if (rest_.empty() || allowed.find(rest_.front()) == std::string_view::npos) return static_cast<char>(fail());
         const char c = rest_.front();
@@ -37,7 +37,7 @@ public:
         return c;
     }
 
-    /// An optional dot with digits, in nanoseconds.
+    /// Reads a fraction, a dot and digits, if there is one. Returns it in nanoseconds.
     std::int32_t fraction() noexcept {
         if (rest_.empty() || rest_.front() != '.') return 0;
         rest_.remove_prefix(1);
@@ -96,7 +96,7 @@ std::optional<date_time> date_time::parse(std::string_view text) noexcept {
     const std::int64_t minutes = days * minutes_per_day + (hour * 60 + minute - offset);
     const std::int64_t minute_of_day = (minutes % minutes_per_day + minutes_per_day) % minutes_per_day;
     if (second == 60 && minute_of_day != minutes_per_day - 1) return std::nullopt;
-    return date_time{minutes * 60 + second, nanoseconds};
+    return date_time{chr::sys_seconds(chr::seconds(minutes * 60 + second)), chr::nanoseconds(nanoseconds)};
 }
 
 }  // namespace puck

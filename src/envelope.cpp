@@ -1,76 +1,20 @@
 #include "puck/envelope.hpp"
 
+#include "json_scan.hpp"
 #include "json_walk.hpp"
 #include "text.hpp"
 
-#include <simdjson.h>
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <new>
 #include <optional>
 #include <utility>
 #include <vector>
 
-// One document is read in two passes. simdjson's first stage runs over all bytes at once: it checks the UTF-8 and lists
-// where the tokens begin. Neither of its second stages fits our contract (DOM refuses valid numbers that no type can
-// hold, On-Demand checks only what it is asked for, and where `data` ends only one more pass could tell), so the walk
-// over that list is ours: json_walk.hpp. It converts nothing and keeps nothing but the five fields.
-
 namespace puck {
 namespace {
 
 constexpr std::size_t max_document = 1'073'741'824;
-
-/// The fastest implementation for this machine. simdjson's own choice would ask the environment first.
-const simdjson::implementation& choose_implementation() noexcept {
-    for (const simdjson::implementation* each : simdjson::get_available_implementations())  // the best comes first
-        if (each->supported_by_runtime_system()) return *each;
-    return *simdjson::builtin_implementation();
-}
-
-const simdjson::implementation& best_implementation() noexcept {
-    static const simdjson::implementation& best = choose_implementation();
-    return best;
-}
-
-// simdjson makes its list in the first call, and ends the program if there is no memory for it. So that call is made
-// while the program is loaded, and not while it judges a delivery.
-[[maybe_unused]] const simdjson::implementation& chosen_at_load = best_implementation();
-
-thread_local bool workspace_is_gone = false;  // outlives the workspace while a thread ends
-
-/// What a thread keeps from one document to the next.
-struct workspace {
-    workspace() = default;
-    workspace(const workspace&) = delete;
-    workspace& operator=(const workspace&) = delete;
-    ~workspace() { workspace_is_gone = true; }
-
-    std::unique_ptr<simdjson::internal::dom_parser_implementation> scanner;
-    std::vector<std::string_view> other_keys;  // top-level keys that are none of the five
-
-    /// Lists the tokens of a document that is followed by simdjson's padding.
-    [[nodiscard]] simdjson::error_code scan(std::span<const char> text) noexcept {
-        if (!scanner || scanner->capacity() < text.size()) {
-            scanner.reset();
-            const std::size_t capacity = std::bit_ceil(std::max<std::size_t>(text.size(), 4096));
-            const auto failed =
-                best_implementation().create_dom_parser_implementation(capacity, detail::json_walk::max_depth, scanner);
-            if (failed) return failed;
-        }
-        return scanner->stage1(reinterpret_cast<const std::uint8_t*>(text.data()), text.size(),
-                               simdjson::stage1_mode::regular);
-    }
-
-    /// Forgets the document, and gives back the memory that only an unusually large one needed.
-    void clear() noexcept {
-        if (scanner && scanner->capacity() > 1'048'576) scanner.reset();
-        if (other_keys.capacity() > 4096)
-            std::vector<std::string_view>().swap(other_keys);  // = {} would keep the memory
-        other_keys.clear();
-    }
-};
 
 enum field_index { event_id, event_type, emitted_at, api_version, data };
 constexpr std::array<std::string_view, 5> field_names{"event_id", "event_type", "emitted_at", "api_version", "data"};
@@ -90,11 +34,11 @@ constexpr std::array mistyped{
     error(reason::wrong_type, "The envelope's data is not an object."),
 };
 
-using fields = std::array<std::span<char>, field_names.size()>;  // as they stand in the document; empty: absent
+using fields = std::array<std::span<char>, field_names.size()>;  // each value as it is in the document; empty if absent
 
 std::string_view view(std::span<const char> text) noexcept { return {text.data(), text.size()}; }
 
-/// Which of the fields a key names; as many as there are fields if it is none of them.
+/// The index of the field with this name, or the number of fields if there is no such field.
 std::size_t index_of(std::string_view key) noexcept {
     for (std::size_t i = 0; i < field_names.size(); ++i)
         if (key == field_names[i]) return i;
@@ -103,7 +47,7 @@ std::size_t index_of(std::string_view key) noexcept {
 
 std::span<char> without_quotes(std::span<char> string) noexcept { return string.subspan(1, string.size() - 2); }
 
-/// A string's contents, with their escapes resolved in place.
+/// Resolves the escapes of a string's contents, in place.
 detail::unescaped_text resolve(std::span<char> contents) noexcept {
     if (view(contents).find('\\') == std::string_view::npos) return {view(contents), false};
     return detail::unescape(contents.data(), contents.data() + contents.size());
@@ -112,7 +56,7 @@ detail::unescaped_text resolve(std::span<char> contents) noexcept {
 std::optional<severity> parse_severity(std::span<char> value) noexcept {
     if (value.front() != '"') return std::nullopt;
     for (const severity level : {severity::low, severity::medium, severity::high, severity::critical})
-        if (detail::spells(view(without_quotes(value)), name(level))) return level;
+        if (detail::names(view(without_quotes(value)), name(level))) return level;
     return std::nullopt;
 }
 
@@ -130,68 +74,72 @@ bool is_event_type(std::string_view text) noexcept {
            std::ranges::all_of(text, [](char c) { return is_type_character[static_cast<unsigned char>(c)]; });
 }
 
+constexpr std::array<std::uint8_t, 16> filled_with(std::uint8_t value) noexcept {
+    std::array<std::uint8_t, 16> bytes{};
+    bytes.fill(value);
+    return bytes;
+}
+
+/// RFC 9562 reserves the nil and the max UUID, so no event has them.
+bool is_reserved(const uuid& id) noexcept { return id.bytes == filled_with(0x00) || id.bytes == filled_with(0xff); }
+
 }  // namespace
 
-/// Fills an event from a document, one step after the other; each step answers with what is wrong, if anything.
+/// Fills an event from a document, in steps. Each step returns an error if something is wrong.
 class envelope_parser {
 public:
     [[nodiscard]] static result<event> parse(std::string_view body) noexcept try {
         if (body.size() > max_document) return unexpected{error(reason::payload_too_large)};
-        if (workspace_is_gone) {  // called by a destructor of something that is older than the workspace
-            workspace passing;
-            return parse(body, passing);
-        }
-        thread_local workspace kept;
-        return parse(body, kept);
+        envelope_parser parser(body);
+        if (const auto failed = parser.read()) return unexpected{*failed};
+        return std::move(parser.event_);
     } catch (const std::bad_alloc&) {
         return unexpected{error(reason::out_of_memory)};
     }
 
 private:
-    static result<event> parse(std::string_view body, workspace& memory) {
-        envelope_parser parser(body, memory);
-        if (const auto failed = parser.read()) return unexpected{*failed};
-        return std::move(parser.event_);
-    }
-
-    envelope_parser(std::string_view body, workspace& memory) : memory_(memory) {
-        event_.bytes_ = std::make_unique_for_overwrite<char[]>(body.size() + simdjson::SIMDJSON_PADDING);
+    explicit envelope_parser(std::string_view body) {
+        event_.bytes_ = std::make_unique_for_overwrite<char[]>(body.size() + detail::json_padding);
         char* const end = event_.bytes_.get() + body.copy(event_.bytes_.get(), body.size());
-        std::fill_n(end, simdjson::SIMDJSON_PADDING, '\0');
+        std::fill_n(end, detail::json_padding, '\0');
         text_ = {event_.bytes_.get(), body.size()};
     }
-    ~envelope_parser() { memory_.clear(); }
 
     std::optional<error> read() {
-        if (auto failed = scan()) return failed;
-        if (!walk()) return error(reason::invalid_json);
+        const detail::json_scan scan(view(text_));
+        if (auto failed = explain(scan.fault())) return failed;
+        if (!walk(scan.tokens())) return error(reason::invalid_json);
         if (auto failed = check_keys()) return failed;
         if (auto failed = check_types()) return failed;
         return read_values();
     }
 
-    std::optional<error> scan() noexcept {
-        switch (memory_.scan(text_)) {
-            case simdjson::SUCCESS: return std::nullopt;
-            case simdjson::MEMALLOC: return error(reason::out_of_memory);
-            case simdjson::EMPTY: return error(reason::invalid_json, "The body is empty.");
-            case simdjson::UTF8_ERROR: return error(reason::invalid_json, "The body is not valid UTF-8.");
-            case simdjson::UNESCAPED_CHARS:
+    static std::optional<error> explain(detail::scan_fault fault) noexcept {
+        using detail::scan_fault;
+        switch (fault) {
+            case scan_fault::none: return std::nullopt;
+            case scan_fault::out_of_memory: return error(reason::out_of_memory);
+            case scan_fault::empty: return error(reason::invalid_json, "The body is empty.");
+            case scan_fault::invalid_utf8: return error(reason::invalid_json, "The body is not valid UTF-8.");
+            case scan_fault::control_character:
                 return error(reason::invalid_json, "A string in the body contains a control character.");
-            case simdjson::UNCLOSED_STRING: return error(reason::invalid_json, "A string in the body has no end.");
-            default: return error(reason::internal);
+            case scan_fault::open_string: return error(reason::invalid_json, "A string in the body has no end.");
+            case scan_fault::unusable: break;
         }
+        return error(reason::internal,
+                     "The JSON scanner cannot be used: the process is ending, or this version of simdjson works in "
+                     "another way than the library needs.");
     }
 
-    /// Checks the whole document, and notes where the fields are, the other top-level keys, and the severity.
-    bool walk() {
-        detail::json_walk document(text_, memory_.scanner->structural_indexes.get());
-        const bool is_object = document.object([&](std::span<char> spelt) {
-            std::string_view key = view(spelt);
+    /// Checks the whole document. Stores the places of the fields, the other top-level keys, and the severity.
+    bool walk(const std::uint32_t* tokens) {
+        detail::json_walk document(text_, tokens);
+        const bool is_object = document.object([&](std::span<char> contents) {
+            std::string_view key = view(contents);
             std::size_t known = index_of(key);
-            if (known == fields_.size()) {  // or spelt with escapes
-                const auto resolved = resolve(spelt);
-                if (resolved.has_lone_surrogate) return false;  // no UTF-8 text: it cannot be compared with another key
+            if (known == fields_.size()) {  // or the key has escapes
+                const auto resolved = resolve(contents);
+                if (resolved.has_lone_surrogate) return false;  // not UTF-8, so it cannot be compared
                 key = resolved.text;
                 known = index_of(key);
             }
@@ -203,7 +151,7 @@ private:
                 return false;
             }
             if (known == fields_.size()) {
-                memory_.other_keys.push_back(key);
+                other_keys_.push_back(key);
                 return true;
             }
             has_twin_ |= !fields_[known].empty();
@@ -214,17 +162,18 @@ private:
     }
 
     bool walk_data(detail::json_walk& document) {
-        return document.object([&](std::span<char> spelt) {
+        return document.object([&](std::span<char> contents) {
             const char* const begin = document.here();
             if (!document.value(2)) return false;
-            if (detail::spells(view(spelt), "severity")) event_.severity_ = parse_severity(document.source_from(begin));
+            if (detail::names(view(contents), "severity"))
+                event_.severity_ = parse_severity(document.source_from(begin));
             return true;
         });
     }
 
     std::optional<error> check_keys() {
-        std::ranges::sort(memory_.other_keys);
-        has_twin_ |= std::ranges::adjacent_find(memory_.other_keys) != memory_.other_keys.end();
+        std::ranges::sort(other_keys_);
+        has_twin_ |= std::ranges::adjacent_find(other_keys_) != other_keys_.end();
         if (has_twin_) return error(reason::duplicate_key);
         for (std::size_t i = 0; i < fields_.size(); ++i)
             if (fields_[i].empty()) return missing[i];
@@ -242,9 +191,9 @@ private:
 
         const std::string_view id_text = contents(event_id);
         const auto id = uuid::parse(id_text);
-        if (!id) return error(reason::invalid_event_id);
+        if (!id || is_reserved(*id)) return error(reason::invalid_event_id);
         event_.id_ = *id;
-        char* const id_place = fields_[event_id].data() + 1;  // where its text stands, without the quote
+        char* const id_place = fields_[event_id].data() + 1;  // the place after the quote
         std::ranges::transform(id_text, id_place, detail::lower);
         event_.event_id_ = {id_place, id_text.size()};
 
@@ -258,25 +207,23 @@ private:
 
         if (contents(api_version) != "v1") return error(reason::unsupported_api_version);
 
-        event_.data_ = view(fields_[data]);
+        event_.data_json_ = view(fields_[data]);
         return std::nullopt;
     }
 
-    workspace& memory_;
     event event_;
     std::span<char> text_;
     fields fields_;
-    bool has_twin_ = false;  // whether one of the fields occurs twice
+    std::vector<std::string_view> other_keys_;  // top-level keys that are not fields
+    bool has_twin_ = false;                     // whether one of the fields occurs twice
 };
 
 std::string_view name(severity level) noexcept {
-    constexpr std::array<std::string_view, 4> names{"low", "medium", "high", "critical"};
+    constexpr std::array<std::string_view, 5> names{"", "low", "medium", "high", "critical"};
     const auto index = static_cast<std::size_t>(level);
     return index < names.size() ? names[index] : std::string_view();
 }
 
-result<event> parse_envelope(const verified& delivery) noexcept { return envelope_parser::parse(delivery.body()); }
-
-result<event> dangerously_parse_envelope(std::string_view body) noexcept { return envelope_parser::parse(body); }
+result<event> parse_envelope(std::string_view body) noexcept { return envelope_parser::parse(body); }
 
 }  // namespace puck

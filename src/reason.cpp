@@ -6,16 +6,16 @@ namespace puck {
 namespace {
 
 struct row {
-    reason why;
+    reason value;
     std::string_view name;
     int http_status;
     bool retryable;
     std::string_view message;
 };
 
-// The one table behind every face. Statuses follow from what Puck does with them: 2xx ends the delivery, 5xx brings
-// a retry, and 4xx throws the event away; so 4xx is only for what no retry can mend. The last row stands for any
-// number outside the set.
+// The only table of reasons; every language uses it. The statuses follow from what Puck does with them: after a 2xx the
+// delivery is done, after a 5xx Puck tries again, and after a 4xx Puck gives the event up. So a 4xx is only for
+// failures that a retry cannot repair. The last row is also used for numbers outside the set.
 constexpr std::array table{
     row{reason::ok, "ok", 200, false, "The delivery is genuine, fresh, well formed and new."},
 
@@ -77,17 +77,17 @@ constexpr std::array table{
     row{reason::internal, "internal", 500, true, "A defect in this library. Please report it."},
 };
 
-constexpr const row& find(reason why) noexcept {
+constexpr const row& find(reason value) noexcept {
     for (const row& candidate : table)
-        if (candidate.why == why) return candidate;
+        if (candidate.value == value) return candidate;
     return table.back();
 }
 
 }  // namespace
 
-std::string_view name(reason why) noexcept { return find(why).name; }
-std::string_view message(reason why) noexcept { return find(why).message; }
-int http_status(reason why) noexcept { return find(why).http_status; }
-bool retryable(reason why) noexcept { return find(why).retryable; }
+std::string_view name(reason value) noexcept { return find(value).name; }
+std::string_view message(reason value) noexcept { return find(value).message; }
+int http_status(reason value) noexcept { return find(value).http_status; }
+bool retryable(reason value) noexcept { return find(value).retryable; }
 
 }  // namespace puck

@@ -7,21 +7,12 @@
 namespace puck {
 namespace {
 
-// The groups of digits in the text form; a hyphen stands between two of them.
+// The groups of digits in the text form. There is a hyphen between two groups.
 struct group {
     std::size_t at, size;
 };
 constexpr std::array<group, 5> groups{{{0, 8}, {9, 4}, {14, 4}, {19, 4}, {24, 12}}};
 constexpr std::size_t digit_count = 32;
-
-consteval std::array<std::uint8_t, 16> filled_with(std::uint8_t value) {
-    std::array<std::uint8_t, 16> bytes{};
-    bytes.fill(value);
-    return bytes;
-}
-
-constexpr auto nil = filled_with(0x00);
-constexpr auto max = filled_with(0xff);
 
 }  // namespace
 
@@ -36,7 +27,6 @@ std::optional<uuid> uuid::parse(std::string_view text) noexcept {
     }
     uuid parsed;
     if (!detail::read_hex({digits.data(), digits.size()}, parsed.bytes)) return std::nullopt;
-    if (parsed.bytes == nil || parsed.bytes == max) return std::nullopt;
     return parsed;
 }
 

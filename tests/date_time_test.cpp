@@ -27,7 +27,7 @@ constexpr good accepted[] = {
     {"2024-02-29T12:00:00Z", 1709208000, 0},
     {"2000-02-29T00:00:00Z", 951782400, 0},
     {"1969-12-31T23:59:59Z", -1, 0},
-    {"0000-01-01T00:00:00Z", -62167219200, 0},  // 366 days before Python's first, 0001-01-01
+    {"0000-01-01T00:00:00Z", -62167219200, 0},  // 366 days before 0001-01-01, Python's first day
     {"0001-01-01T00:00:00Z", -62135596800, 0},
     {"9999-12-31T23:59:59Z", 253402300799, 0},
     {"2026-05-03T14:22:01.5Z", 1777818121, 500'000'000},
@@ -96,19 +96,19 @@ TEST_CASE("date-times of RFC 3339 become seconds and nanoseconds") {
         CAPTURE(each.text);
         const auto parsed = date_time::parse(each.text);
         REQUIRE(parsed);
-        CHECK(parsed->seconds == each.seconds);
-        CHECK(parsed->nanoseconds == each.nanoseconds);
+        CHECK(parsed->seconds.time_since_epoch().count() == each.seconds);
+        CHECK(parsed->nanoseconds.count() == each.nanoseconds);
     }
 }
 
-TEST_CASE("whatever is no date-time with a zone is refused") {
+TEST_CASE("text that is not a date-time with a zone is refused") {
     for (const char* text : refused) {
         CAPTURE(text);
         CHECK_FALSE(date_time::parse(text));
     }
 }
 
-TEST_CASE("a date-time that is cut off anywhere is refused, and so is one with a zero byte anywhere") {
+TEST_CASE("a date-time that is cut off, or has a zero byte, is refused") {
     const std::string text = "2026-05-03T14:22:01.25+02:00";
     REQUIRE(date_time::parse(text));
     for (std::size_t size = 0; size < text.size(); ++size) {
@@ -119,14 +119,14 @@ TEST_CASE("a date-time that is cut off anywhere is refused, and so is one with a
     }
 }
 
-TEST_CASE("a fraction may go on for ever") {
+TEST_CASE("a fraction may have any number of digits") {
     const auto parsed = date_time::parse("2026-05-03T14:22:01." + std::string(100'000, '9') + "Z");
     REQUIRE(parsed);
-    CHECK(parsed->nanoseconds == 999'999'999);
+    CHECK(parsed->nanoseconds.count() == 999'999'999);
 }
 
-TEST_CASE("every day of 400 years comes one after the other") {
-    std::int64_t expected = date_time::parse("1800-01-01T00:00:00Z")->seconds;
+TEST_CASE("the days of 400 years follow each other without a gap") {
+    std::int64_t expected = date_time::parse("1800-01-01T00:00:00Z")->seconds.time_since_epoch().count();
     CHECK(expected == -5364662400);
     char text[32];
     for (int year = 1800; year < 2200; ++year)
@@ -135,8 +135,8 @@ TEST_CASE("every day of 400 years comes one after the other") {
                 std::snprintf(text, sizeof text, "%04d-%02d-%02dT00:00:00Z", year, month, day);
                 const auto parsed = date_time::parse(text);
                 if (!parsed) continue;
-                CHECK(parsed->seconds == expected);
+                CHECK(parsed->seconds.time_since_epoch().count() == expected);
                 expected += 86'400;
             }
-    CHECK(expected == date_time::parse("2200-01-01T00:00:00Z")->seconds);
+    CHECK(expected == date_time::parse("2200-01-01T00:00:00Z")->seconds.time_since_epoch().count());
 }

@@ -5,26 +5,25 @@
 #include <doctest/doctest.h>
 
 #include <string>
-#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
-using puck::dangerously_parse_envelope;
+using puck::parse_envelope;
 using puck::reason;
 using support::envelope;
 
 namespace {
 
 reason why_not(std::string_view body) {
-    const auto parsed = dangerously_parse_envelope(body);
-    return parsed ? reason::ok : parsed.error().why();
+    const auto parsed = parse_envelope(body);
+    return parsed ? reason::ok : parsed.error().reason();
 }
 
 reason with_data(std::string_view data) { return why_not(envelope(support::event_id, data)); }
 
-/// The good envelope with one text in it replaced.
-std::string spoilt(std::string_view from, std::string_view to) {
+/// The good envelope, with one text in it replaced.
+std::string replaced(std::string_view from, std::string_view to) {
     std::string body = envelope();
     const auto at = body.find(from);
     REQUIRE(at != std::string::npos);
@@ -40,27 +39,23 @@ std::string nested(std::size_t depth, char open, char close) {
 TEST_CASE("a verified body becomes an event") {
     const std::string body =
         envelope("018F2E3A-1c47-7a12-b321-AABBCCDDEEFF", R"( { "severity" : "critical", "n": [1] } )");
-    const auto v = support::verifier();
-    const std::string signature = support::sign(body);
-    const auto verified = v.verify(body, signature, support::now);
-    REQUIRE(verified);
-    const auto event = puck::parse_envelope(*verified);
+    const auto event = parse_envelope(body);
     REQUIRE(event);
     CHECK(event->event_id() == support::event_id);
     CHECK(event->id() == puck::uuid::parse(support::event_id));
     CHECK(event->event_type() == "finding.discovered");
-    CHECK(event->emitted_at().seconds == 1'777'818'121);
+    CHECK(event->emitted_at().seconds == support::now);
     CHECK(event->emitted_at_text() == "2026-05-03T14:22:01Z");
     CHECK(event->api_version() == "v1");
     CHECK(event->severity() == puck::severity::critical);
-    CHECK(event->data() == R"({ "severity" : "critical", "n": [1] })");
+    CHECK(event->data_json() == R"({ "severity" : "critical", "n": [1] })");
 }
 
-TEST_CASE("an event owns its bytes, also after it was moved") {
+TEST_CASE("an event owns its bytes, also after a move") {
     static_assert(!std::is_copy_constructible_v<puck::event>);
     static_assert(!std::is_default_constructible_v<puck::event>);
     std::string body = envelope();
-    auto parsed = dangerously_parse_envelope(body);
+    auto parsed = parse_envelope(body);
     REQUIRE(parsed);
     std::fill(body.begin(), body.end(), 'x');
     body.clear();
@@ -68,13 +63,13 @@ TEST_CASE("an event owns its bytes, also after it was moved") {
     const puck::event moved = std::move(*parsed);
     CHECK(moved.event_id() == support::event_id);
     CHECK(moved.event_type() == "finding.discovered");
-    CHECK(moved.data() == R"({"severity":"high"})");
+    CHECK(moved.data_json() == R"({"severity":"high"})");
 }
 
-TEST_CASE("severity is one of four words, or none") {
+TEST_CASE("severity is one of four words, or absent") {
     using puck::severity;
     const auto of = [](std::string_view data) {
-        return dangerously_parse_envelope(envelope(support::event_id, data)).value().severity();
+        return parse_envelope(envelope(support::event_id, data)).value().severity();
     };
     CHECK(of(R"({"severity":"low"})") == severity::low);
     CHECK(of(R"({"severity":"medium"})") == severity::medium);
@@ -92,39 +87,39 @@ TEST_CASE("severity is one of four words, or none") {
     CHECK(of(R"({"severity":"high","severity":"low"})") == severity::low);
     CHECK_FALSE(of(R"({"severity":"high","severity":null})"));
     CHECK(name(severity::low) == "low");
-    CHECK(name(severity{4}) == "");
+    for (const int none : {0, 5, 255}) CHECK(name(static_cast<severity>(none)) == "");
     CHECK(name(severity::medium) == "medium");
     CHECK(name(severity::high) == "high");
     CHECK(name(severity::critical) == "critical");
 }
 
-TEST_CASE("data is handed out as it was signed") {
+TEST_CASE("data is returned as it was signed") {
     for (const char* data :
          {"{}", "{ }", R"({"a":1e400,"b":-1e400,"c":123456789012345678901234567890,"d":18446744073709551616})",
           R"({"a":1e-400,"b":-0,"c":-0.0,"d":1E+2})", R"({"a":"\ud800","\udc00":"\ud800\ud800"})", R"({"a":1,"a":2})",
           R"({"a":"\"\\\/\b\f\n\r\t\u00e9"})", "{\"a\":\n\t[1 , 2 ]\r\n}", "{\"\xc3\xa9\":\"\xf0\x9f\x98\x80\"}",
           R"({"event_id":"not this one","data":{}})", "{\"\x7f\":\"\x7f\"}"}) {
         CAPTURE(data);
-        const auto parsed = dangerously_parse_envelope(envelope(support::event_id, " \n" + std::string(data) + "\t "));
+        const auto parsed = parse_envelope(envelope(support::event_id, " \n" + std::string(data) + "\t "));
         REQUIRE(parsed);
-        CHECK(parsed->data() == data);
+        CHECK(parsed->data_json() == data);
     }
 }
 
-TEST_CASE("keys and values count as they read, not as they are spelt") {
-    CHECK(why_not(spoilt("event_id", "event\\u005fid")) == reason::ok);
-    CHECK(why_not(spoilt("data", "d\\u0061t\\u0061")) == reason::ok);
-    const auto parsed = dangerously_parse_envelope(
+TEST_CASE("keys and values are compared after their escapes are resolved") {
+    CHECK(why_not(replaced("event_id", "event\\u005fid")) == reason::ok);
+    CHECK(why_not(replaced("data", "d\\u0061t\\u0061")) == reason::ok);
+    const auto parsed = parse_envelope(
         R"({"event_id":"\u0030\u00318F2e3a-1c47-7a12-b321-aabbccddeeff","event_type":"a\u002eb","emitted_at":)"
         R"("2026-05-03\u005414:22:01Z","api_version":"\u0076\u0031","data":{"\u0061":"\u0062"}})");
     REQUIRE(parsed);
     CHECK(parsed->event_id() == support::event_id);
     CHECK(parsed->event_type() == "a.b");
     CHECK(parsed->emitted_at_text() == "2026-05-03T14:22:01Z");
-    CHECK(parsed->data() == R"({"\u0061":"\u0062"})");
+    CHECK(parsed->data_json() == R"({"\u0061":"\u0062"})");
 }
 
-TEST_CASE("a top-level key may occur once") {
+TEST_CASE("a top-level key may occur only once") {
     const std::string good = envelope();
     const auto with = [&](std::string_view member) { return "{" + std::string(member) + "," + good.substr(1); };
     CHECK(why_not(with(R"("x":1)")) == reason::ok);
@@ -145,14 +140,14 @@ TEST_CASE("a top-level key may occur once") {
         CHECK(why_not(with(again)) == reason::duplicate_key);
 }
 
-TEST_CASE("many top-level keys take no longer than they should") {
+TEST_CASE("a repeated key is found among 100,000 top-level keys") {
     std::string body = "{";
     for (int i = 0; i < 100'000; ++i) body += "\"" + std::to_string(i) + "\":0,";
     CHECK(why_not(body + envelope().substr(1)) == reason::ok);
     CHECK(why_not(body + "\"77777\":0," + envelope().substr(1)) == reason::duplicate_key);
 }
 
-TEST_CASE("one reason speaks when several could: the document, its keys, its types, its values") {
+TEST_CASE("the first fault in this order gives the reason: document, keys, types, values") {
     CHECK(why_not(R"({"event_id":1,"event_id":1,)") == reason::invalid_json);
     CHECK(why_not(R"({"event_id":1,"event_id":1})") == reason::duplicate_key);
     CHECK(why_not(R"({"event_id":1})") == reason::missing_field);
@@ -162,44 +157,44 @@ TEST_CASE("one reason speaks when several could: the document, its keys, its typ
           reason::invalid_event_id);
 }
 
-TEST_CASE("each field is named when it is missing or of another type") {
+TEST_CASE("the error names the field that is missing or has the wrong type") {
     for (const std::string field : {"event_id", "event_type", "emitted_at", "api_version", "data"}) {
         CAPTURE(field);
-        const auto absent = dangerously_parse_envelope(spoilt("\"" + field + "\"", "\"not_" + field + "\""));
+        const auto absent = parse_envelope(replaced("\"" + field + "\"", "\"not_" + field + "\""));
         REQUIRE_FALSE(absent);
-        CHECK(absent.error().why() == reason::missing_field);
+        CHECK(absent.error().reason() == reason::missing_field);
         CHECK(absent.error().detail().find(field) != std::string_view::npos);
 
         for (const std::string value : {"null", "true", "1", "[]", field == "data" ? "\"x\"" : "{}"}) {
             std::string body = R"({"event_id":"","event_type":"","emitted_at":"","api_version":"","data":{}})";
             const auto at = body.find(field) + field.size() + 2;
             body.replace(at, 2, value);
-            const auto mistyped = dangerously_parse_envelope(body);
+            const auto mistyped = parse_envelope(body);
             REQUIRE_FALSE(mistyped);
-            CHECK(mistyped.error().why() == reason::wrong_type);
+            CHECK(mistyped.error().reason() == reason::wrong_type);
             CHECK(mistyped.error().detail().find(field) != std::string_view::npos);
         }
     }
-    CHECK(why_not(spoilt("event_id", "EVENT_ID")) == reason::missing_field);
-    CHECK(why_not(spoilt("event_id", "event-id")) == reason::missing_field);
-    CHECK(why_not(spoilt("event_id", "event_id ")) == reason::missing_field);
+    CHECK(why_not(replaced("event_id", "EVENT_ID")) == reason::missing_field);
+    CHECK(why_not(replaced("event_id", "event-id")) == reason::missing_field);
+    CHECK(why_not(replaced("event_id", "event_id ")) == reason::missing_field);
 }
 
-TEST_CASE("the fields' values") {
-    CHECK(why_not(spoilt("finding.discovered", std::string(128, 'z'))) == reason::ok);
-    CHECK(why_not(spoilt("finding.discovered", "A-Z_0.9")) == reason::ok);
+TEST_CASE("each field has rules for its value") {
+    CHECK(why_not(replaced("finding.discovered", std::string(128, 'z'))) == reason::ok);
+    CHECK(why_not(replaced("finding.discovered", "A-Z_0.9")) == reason::ok);
     for (const std::string& type : {std::string(), std::string(129, 'z'), std::string("a b"), std::string("a\\nb"),
                                     std::string("\xc3\xa9"), std::string("a/b"), std::string("\\ud800")})
-        CHECK(why_not(spoilt("finding.discovered", type)) == reason::invalid_event_type);
+        CHECK(why_not(replaced("finding.discovered", type)) == reason::invalid_event_type);
     for (const char* version : {"V1", "v2", "1", "", "v1 ", "v1\\u0000", "\\ud800"})
-        CHECK(why_not(spoilt("\"v1\"", "\"" + std::string(version) + "\"")) == reason::unsupported_api_version);
-    CHECK(why_not(spoilt("2026-05-03", "2026-02-30")) == reason::invalid_emitted_at);
-    CHECK(why_not(spoilt("018f2e3a", "018f2e3")) == reason::invalid_event_id);
-    CHECK(why_not(spoilt("018f2e3a-1c47-7a12-b321-aabbccddeeff", "00000000-0000-0000-0000-000000000000")) ==
+        CHECK(why_not(replaced("\"v1\"", "\"" + std::string(version) + "\"")) == reason::unsupported_api_version);
+    CHECK(why_not(replaced("2026-05-03", "2026-02-30")) == reason::invalid_emitted_at);
+    CHECK(why_not(replaced("018f2e3a", "018f2e3")) == reason::invalid_event_id);
+    CHECK(why_not(replaced("018f2e3a-1c47-7a12-b321-aabbccddeeff", "00000000-0000-0000-0000-000000000000")) ==
           reason::invalid_event_id);
 }
 
-TEST_CASE("only one object, and nothing around it but white space") {
+TEST_CASE("a body is one object, with only white space around it") {
     CHECK(why_not(" \t\r\n" + envelope() + "\n\n ") == reason::ok);
     for (const std::string& body : {std::string(),
                                     std::string(" "),
@@ -233,50 +228,22 @@ TEST_CASE("only one object, and nothing around it but white space") {
     CHECK(why_not(utf16) == reason::invalid_json);
 }
 
-TEST_CASE("a document that is cut off anywhere is no document") {
+TEST_CASE("a body whose tokens cannot be listed is refused with a sentence of its own") {
+    const auto sentence = [](std::string_view body) { return std::string(parse_envelope(body).error().detail()); };
+    CHECK(sentence("") == "The body is empty.");
+    CHECK(sentence(" \n") == "The body is empty.");
+    CHECK(sentence("{\"a\":\"\xff\"}") == "The body is not valid UTF-8.");
+    CHECK(sentence("{\"a\":\"\x01\"}") == "A string in the body contains a control character.");
+    CHECK(sentence("{\"a\":\"") == "A string in the body has no end.");
+}
+
+TEST_CASE("a document that is cut off anywhere is refused") {
     const std::string good = envelope(support::event_id, R"({"a":[1.5e3,true,false,null,"x\n\u00e9",{"b":{}}]})");
     REQUIRE(why_not(good) == reason::ok);
     for (std::size_t size = 0; size < good.size(); ++size) CHECK(why_not(good.substr(0, size)) == reason::invalid_json);
 }
 
-// What json_walk.hpp relies on in simdjson's first stage.
-TEST_CASE("nothing may stand between a string and what follows it") {
-    for (const char* value : {R"("a"x)", R"("a"1)", R"("a""b")", R"("a" "b")", R"("a"true)", R"("a"\)", R"("a"{})",
-                              "\"a\"\x0c", "\"a\"\x1a", "\"a\"\x0b", "\"a\"\xc2\xa0", "\"a\"\xef\xbb\xbf"}) {
-        CAPTURE(value);
-        CHECK(with_data("{\"v\":" + std::string(value) + "}") == reason::invalid_json);
-        CHECK(with_data("{\"v\":[" + std::string(value) + "]}") == reason::invalid_json);
-    }
-    CHECK(with_data(std::string("{\"v\":\"a\"\0}", 10)) == reason::invalid_json);
-}
-
-TEST_CASE("brackets, quotes and backslashes inside strings are text") {
-    for (const char* text :
-         {"{", "}", "[", "]", ":", ",", "{}[]:,", R"(\")", R"(\\)", R"(\\\")", R"(\\\\)", R"(\"}\")"})
-        CHECK(with_data("{\"v\":\"" + std::string(text) + "\",\"" + text + "\":1}") == reason::ok);
-    for (const char* text : {R"(\)", R"(\\\)", R"(\x)", R"(\u)", R"(\u123)", R"(\u12g4)", R"(\U0041)", R"(\')", R"(\0)",
-                             R"(a\ b)", R"(\u 041)", R"(\u-041)"})
-        CHECK(with_data("{\"v\":\"" + std::string(text) + "\"}") == reason::invalid_json);
-}
-
-TEST_CASE("a string across every border of the scanner's blocks") {
-    for (std::size_t size = 0; size < 300; ++size) {
-        const std::string pad(size, 'x');
-        CHECK(with_data("{\"v\":\"" + pad + "\"}") == reason::ok);
-        CHECK(with_data("{\"v\":\"" + pad + R"(\\"})") == reason::ok);
-        CHECK(with_data("{\"v\":\"" + pad + R"(\"})") == reason::invalid_json);
-        CHECK(with_data("{\"v\":\"" + pad + R"(\q"})") == reason::invalid_json);
-        CHECK(with_data("{\"v\":\"" + pad + "\x01\"}") == reason::invalid_json);
-        CHECK(with_data("{\"v\":\"" + pad + "\xff\"}") == reason::invalid_json);
-        CHECK(with_data("{\"v\":\"" + pad + "\"x}") == reason::invalid_json);
-        CHECK(with_data("{\"v\":" + std::string(size, ' ') + "1}") == reason::ok);
-        CHECK(with_data("{\"v\":1" + std::string(size + 1, ' ') + "2}") == reason::invalid_json);
-        CHECK(with_data("{\"v\":1" + std::string(size, '0') + "}") == reason::ok);
-        CHECK(with_data("{\"v\":1" + std::string(size, '0') + "x}") == reason::invalid_json);
-    }
-}
-
-TEST_CASE("nesting is allowed 1024 deep") {
+TEST_CASE("nesting is allowed up to a depth of 1024") {
     // The envelope and data are two levels, and the value of "v" begins the third.
     for (const auto& brackets : {std::pair<std::string, std::string>("[", "]"), {"{\"k\":", "}"}}) {
         const auto nest = [&](std::size_t depth) {
@@ -299,29 +266,7 @@ TEST_CASE("nesting is allowed 1024 deep") {
     CHECK(with_data("{\"v\":[" + nested(2, '[', '}') + "]}") == reason::invalid_json);
 }
 
-namespace {
-
-/// Parses when everything that is local to the thread is gone already.
-struct late_worker {
-    bool* accepted = nullptr;
-    ~late_worker() {
-        if (accepted != nullptr) *accepted = puck::dangerously_parse_envelope(envelope()).has_value();
-    }
-};
-
-}  // namespace
-
-TEST_CASE("a thread's last destructors may still parse") {
-    bool accepted = false;
-    std::thread([&] {
-        thread_local late_worker last;  // older than the parser's working memory, and so gone after it
-        last.accepted = &accepted;
-        CHECK(puck::dangerously_parse_envelope(envelope()));
-    }).join();
-    CHECK(accepted);
-}
-
-TEST_CASE("a large document leaves nothing behind for the next") {
+TEST_CASE("a large document does not affect the next one") {
     const std::string large = envelope(support::event_id, "{\"v\":\"" + std::string(3'000'000, 'x') + "\"}");
     for (int round = 0; round < 3; ++round) {
         CHECK(why_not(large) == reason::ok);

@@ -18,7 +18,7 @@ struct row {
     bool retryable;
 };
 
-// The table of the contract, written down a second time.
+// The table of the contract, written a second time.
 constexpr std::array contract{
     row{reason::ok, 0, "ok", 200, false},
     row{reason::missing_signature, 101, "missing_signature", 401, false},
@@ -50,7 +50,7 @@ constexpr std::array contract{
 
 }  // namespace
 
-TEST_CASE("every reason has the number, name, status and retry of the contract") {
+TEST_CASE("every reason has the number, the name, the status and the retry of the contract") {
     for (const row& expected : contract) {
         CAPTURE(expected.name);
         CHECK(static_cast<int>(expected.why) == expected.number);
@@ -59,15 +59,15 @@ TEST_CASE("every reason has the number, name, status and retry of the contract")
         CHECK(retryable(expected.why) == expected.retryable);
         CHECK(message(expected.why).size() > 10);
         CHECK(message(expected.why).ends_with('.'));
-        CHECK(message(expected.why).find_first_of("\"\\\n") == std::string_view::npos);  // fit for JSON as it is
+        CHECK(message(expected.why).find_first_of("\"\\\n") == std::string_view::npos);  // it fits into JSON as it is
     }
 }
 
-TEST_CASE("whatever may be retried is asked for again, and nothing else is") {
+TEST_CASE("a reason is retryable if and only if its status is a 5xx") {
     for (const row& each : contract) CHECK(each.retryable == (each.http_status >= 500));
 }
 
-TEST_CASE("a number outside the set reads as internal") {
+TEST_CASE("a number outside the set counts as internal") {
     for (const int number : {1, 100, 107, 211, 303, -7, -98, -100, 2147483647}) {
         CHECK(puck::name(static_cast<reason>(number)) == "internal");
         CHECK(puck::http_status(static_cast<reason>(number)) == 500);
@@ -75,9 +75,9 @@ TEST_CASE("a number outside the set reads as internal") {
     }
 }
 
-TEST_CASE("an error speaks for itself") {
+TEST_CASE("an error has the sentence of its reason, or a sentence of its own") {
     const puck::error plain(reason::duplicate);
-    CHECK(plain.why() == reason::duplicate);
+    CHECK(plain.reason() == reason::duplicate);
     CHECK(plain.detail() == puck::message(reason::duplicate));
     CHECK(plain.http_status() == 200);
     CHECK_FALSE(plain.retryable());
@@ -88,4 +88,6 @@ TEST_CASE("an error speaks for itself") {
     CHECK(exact.retryable());
 }
 
-TEST_CASE("there is no error that says ok") { CHECK(puck::error(reason::ok).why() == reason::internal); }
+TEST_CASE("an error with the reason ok becomes internal") {
+    CHECK(puck::error(reason::ok).reason() == reason::internal);
+}

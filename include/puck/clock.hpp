@@ -1,28 +1,28 @@
-// The clocks. The core reads none of its own accord: time is an argument, and this is where callers get it.
+// The clocks. Judging a delivery reads no clock: time is an argument, and callers get it here.
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 #include <ctime>
 
 namespace puck {
 
-/// Now, in whole Unix seconds: what `verify` and `receive` compare a signature's timestamp with.
-[[nodiscard]] inline std::int64_t unix_now() noexcept {
-    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()).time_since_epoch().count();
+/// The current time in whole Unix seconds, for `request::received_at`.
+[[nodiscard]] inline std::chrono::sys_seconds unix_now() noexcept {
+    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
 }
 
-/// Something that counts nanoseconds from some fixed moment and never goes back.
-using steady_clock_function = std::int64_t (*)() noexcept;
+/// A clock that never goes backwards. It returns the time since a fixed but unspecified moment.
+using steady_clock_function = std::chrono::nanoseconds (*)() noexcept;
 
-/// The machine's steady clock, on which leases and times to live run. They are whole seconds, so where there is a clock
-/// that steps by a few milliseconds and costs a fraction of the exact one, it is that one.
-[[nodiscard]] inline std::int64_t steady_now() noexcept {
+/// The system's steady clock, which measures leases and ttls. This is the coarse clock where the system has one: it
+/// advances in steps of a few milliseconds, which is enough for whole seconds, and it costs a fraction of the exact
+/// clock.
+[[nodiscard]] inline std::chrono::nanoseconds steady_now() noexcept {
 #ifdef CLOCK_MONOTONIC_COARSE
     if (std::timespec now{}; clock_gettime(CLOCK_MONOTONIC_COARSE, &now) == 0)
-        return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+        return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
 #endif
-    return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
+    return std::chrono::steady_clock::now().time_since_epoch();
 }
 
 }  // namespace puck

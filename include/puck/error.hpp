@@ -1,4 +1,4 @@
-// One failure: its reason, and a sentence that says what exactly is wrong.
+// A failure: its reason, and a sentence that says exactly what is wrong.
 #pragma once
 
 #include "puck/reason.hpp"
@@ -8,34 +8,34 @@
 
 namespace puck {
 
-/// What a call answers instead of a value.
+/// The failure that a call returns instead of a value.
 ///
-/// The sentence can only be a literal, without quotes or backslashes: no byte of a secret, a MAC or a body can get into
-/// an error, and it can be put into JSON as it is. The compiler sees to both.
+/// The sentence can only be a string literal, so no byte of a secret, a MAC or a body can get into an error. It has no
+/// quotes and no backslashes, so it can be written into JSON as it is. The compiler checks both.
 class error {
 public:
-    /// A failure that needs no more words than its reason's own. `reason::ok` is no failure and reads as `internal`.
-    constexpr error(reason why) noexcept : why_(why == reason::ok ? reason::internal : why) {}
+    /// A failure whose sentence is the message of its reason. `reason::ok` is not a failure, so it becomes `internal`.
+    constexpr error(puck::reason why) noexcept : reason_(why == puck::reason::ok ? puck::reason::internal : why) {}
 
-    /// A failure with a more exact sentence, which must be a string literal.
+    /// A failure with a sentence of its own, which must be a string literal.
     template <std::size_t N>
-    consteval error(reason why, const char (&detail)[N]) : error(why) {
+    consteval error(puck::reason why, const char (&detail)[N]) : error(why) {
         detail_ = std::string_view(detail, N - 1);
         for (const char c : detail_)
             if (c < ' ' || c > '~' || c == '"' || c == '\\') throw "a detail is plain ASCII";
     }
 
-    [[nodiscard]] constexpr reason why() const noexcept { return why_; }
+    [[nodiscard]] constexpr puck::reason reason() const noexcept { return reason_; }
 
-    /// A sentence for a person, never empty and zero-terminated: what is wrong, and what to do.
-    [[nodiscard]] std::string_view detail() const noexcept { return detail_.empty() ? message(why_) : detail_; }
+    /// A sentence for a person: what is wrong, and what to do. It is never empty, and it is zero-terminated.
+    [[nodiscard]] std::string_view detail() const noexcept { return detail_.empty() ? message(reason_) : detail_; }
 
     /// See the functions of the same names in reason.hpp.
-    [[nodiscard]] int http_status() const noexcept { return puck::http_status(why_); }
-    [[nodiscard]] bool retryable() const noexcept { return puck::retryable(why_); }
+    [[nodiscard]] int http_status() const noexcept { return puck::http_status(reason_); }
+    [[nodiscard]] bool retryable() const noexcept { return puck::retryable(reason_); }
 
 private:
-    reason why_;
+    puck::reason reason_;
     std::string_view detail_;
 };
 

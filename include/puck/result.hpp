@@ -1,7 +1,8 @@
-// A value, or the error that stands in its place: std::expected's names, for C++20.
+// A value or an error, with the names of std::expected, for C++20.
 #pragma once
 
 #include "puck/error.hpp"
+#include "puck/lifetime.hpp"
 
 #include <concepts>
 #include <exception>
@@ -10,7 +11,7 @@
 
 namespace puck {
 
-/// Wraps an error on its way into a result, as std::unexpected does.
+/// Wraps an error that becomes a result, like std::unexpected.
 template <class E>
 struct unexpected {
     E error;
@@ -18,7 +19,7 @@ struct unexpected {
 template <class E>
 unexpected(E) -> unexpected<E>;
 
-/// What result::value() throws when there is no value; what() is the error's sentence.
+/// The exception of result::value() if there is no value. what() returns the sentence of the error.
 class bad_result_access : public std::exception {
 public:
     explicit bad_result_access(const puck::error& error) noexcept : error_(error) {}
@@ -29,8 +30,8 @@ private:
     puck::error error_;
 };
 
-/// Holds a T, or the E that says why there is none. There is no empty or default state that could be taken for a yes.
-/// The names are those of std::expected, which will take its place in C++23.
+/// Holds a T, or the E that says why there is no T. It has no empty or default state, which could count as a yes by
+/// mistake. The names are those of std::expected, which can replace it in C++23.
 template <class T, class E = error>
 class [[nodiscard]] result {
 public:
@@ -39,7 +40,7 @@ public:
         : either_(std::in_place_index<0>, value) {}
     result(T&& value) : either_(std::in_place_index<0>, std::move(value)) {}
 
-    /// Builds the value where it will stay.
+    /// Constructs the value in place.
     template <class... Arguments>
     explicit result(std::in_place_t, Arguments&&... arguments)
         : either_(std::in_place_index<0>, std::forward<Arguments>(arguments)...) {}
@@ -50,24 +51,24 @@ public:
     [[nodiscard]] bool has_value() const noexcept { return either_.index() == 0; }
     explicit operator bool() const noexcept { return has_value(); }
 
-    /// The value. Only after a check: without one, as in std::expected, the behaviour is undefined.
-    [[nodiscard]] T& operator*() & noexcept { return *std::get_if<0>(&either_); }
-    [[nodiscard]] const T& operator*() const& noexcept { return *std::get_if<0>(&either_); }
-    [[nodiscard]] T&& operator*() && noexcept { return std::move(*std::get_if<0>(&either_)); }
-    [[nodiscard]] T* operator->() noexcept { return std::get_if<0>(&either_); }
-    [[nodiscard]] const T* operator->() const noexcept { return std::get_if<0>(&either_); }
+    /// The value. Check has_value() first: as in std::expected, the behaviour is undefined if there is no value.
+    [[nodiscard]] T& operator*() & noexcept PUCK_LIFETIMEBOUND { return *std::get_if<0>(&either_); }
+    [[nodiscard]] const T& operator*() const& noexcept PUCK_LIFETIMEBOUND { return *std::get_if<0>(&either_); }
+    [[nodiscard]] T&& operator*() && noexcept PUCK_LIFETIMEBOUND { return std::move(*std::get_if<0>(&either_)); }
+    [[nodiscard]] T* operator->() noexcept PUCK_LIFETIMEBOUND { return std::get_if<0>(&either_); }
+    [[nodiscard]] const T* operator->() const noexcept PUCK_LIFETIMEBOUND { return std::get_if<0>(&either_); }
 
-    /// The value, or the exception bad_result_access: for set-up code that cannot go on without it.
-    [[nodiscard]] T& value() & {
+    /// The value. Throws bad_result_access if there is none. For set-up code that cannot continue without the value.
+    [[nodiscard]] T& value() & PUCK_LIFETIMEBOUND {
         if (!has_value()) throw bad_result_access(error());
         return **this;
     }
-    [[nodiscard]] T&& value() && { return std::move(value()); }
+    [[nodiscard]] T&& value() && PUCK_LIFETIMEBOUND { return std::move(value()); }
 
-    /// The error. Only when there is no value.
-    [[nodiscard]] const E& error() const& noexcept { return *std::get_if<1>(&either_); }
-    [[nodiscard]] E& error() & noexcept { return *std::get_if<1>(&either_); }
-    [[nodiscard]] E&& error() && noexcept { return std::move(*std::get_if<1>(&either_)); }
+    /// The error. Call it only if there is no value.
+    [[nodiscard]] const E& error() const& noexcept PUCK_LIFETIMEBOUND { return *std::get_if<1>(&either_); }
+    [[nodiscard]] E& error() & noexcept PUCK_LIFETIMEBOUND { return *std::get_if<1>(&either_); }
+    [[nodiscard]] E&& error() && noexcept PUCK_LIFETIMEBOUND { return std::move(*std::get_if<1>(&either_)); }
 
 private:
     std::variant<T, E> either_;

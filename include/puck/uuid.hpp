@@ -1,4 +1,4 @@
-// An event's id: the 16 bytes on which deliveries are deduplicated.
+// The id of an event: 16 bytes, by which deliveries are deduplicated.
 #pragma once
 
 #include <array>
@@ -9,17 +9,15 @@
 
 namespace puck {
 
-/// A UUID of any version.
+/// A UUID of any version, including the nil and the max UUID of RFC 9562.
 struct uuid {
     static constexpr std::size_t text_size = 36;
 
     std::array<std::uint8_t, 16> bytes;
 
-    /// Reads the 8-4-4-4-12 form, in either case and nothing around it.
+    /// Parses the 8-4-4-4-12 form, in upper or lower case. The text must contain nothing else.
     ///
     ///     018f2e3a-1c47-7a12-b321-aabbccddeeff
-    ///
-    /// The nil UUID (all 0) and the max UUID (all f) are refused as well: RFC 9562 reserves both, and no event has them.
     [[nodiscard]] static std::optional<uuid> parse(std::string_view text) noexcept;
 
     /// The canonical form: 36 characters, lower case, not zero-terminated.
