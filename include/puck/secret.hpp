@@ -1,4 +1,4 @@
-// Signing secrets: checked when they are made, never readable again, wiped when they go.
+// Signing secrets. They are checked when they are made, cannot be read back, and are wiped on destruction.
 #pragma once
 
 #include "puck/result.hpp"
@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -16,8 +17,8 @@ namespace detail {
 class hmac_key;
 }
 
-/// What may be shown of a secret: 8 hex digits of a SHA-256 over a fixed prefix and the secret. Equal secrets have equal
-/// fingerprints; beyond that, one can only confirm a guess of the whole secret.
+/// A short name for a secret, which may be shown: 8 hex digits of a SHA-256 over a fixed prefix and the secret. Equal
+/// secrets have equal fingerprints. Apart from that, a fingerprint can only confirm a guess of the whole secret.
 struct fingerprint {
     std::array<char, 8> digits;
     operator std::string_view() const noexcept { return {digits.data(), digits.size()}; }
@@ -25,17 +26,21 @@ struct fingerprint {
 
 /// One subscription's signing secret, in the form of a keyed HMAC.
 ///
-/// There is no way to read it back: the bytes live only inside OpenSSL's key, which cleanses them when the last user of
-/// it is gone. It cannot be copied, compared or printed.
+/// The bytes are only inside OpenSSL's key, which wipes them when it is freed. A secret cannot be read back, copied,
+/// compared or printed.
 class secret {
 public:
-    static constexpr std::size_t min_bytes = 16;
+    static constexpr std::string_view prefix = "whsec_";
+    static constexpr std::size_t min_bytes = prefix.size() + 10;
     static constexpr std::size_t max_bytes = 4096;
 
-    /// Takes the secret as Puck handed it out, `whsec_` included: it is not decoded, and nothing is stripped.
+    /// Makes a secret from the text that Puck handed out. The text is used as it is: it is not decoded, and its prefix
+    /// is not removed.
     ///
-    /// Fails with `invalid_argument` and a sentence when it is empty, shorter than 16 bytes, longer than 4096, or
-    /// contains ASCII whitespace or a control character (such as the newline that is often pasted along).
+    /// It must be `whsec_` and at least 10 more characters, at most 4096 bytes in all, of printable ASCII other than
+    /// quotes, comma, semicolon, backslash, `$`, `{` and `}`, and without a second `whsec_`. Anything else fails with
+    /// `invalid_argument`, with a sentence for each common mistake. This is strict, because with a wrong secret every
+    /// event would be refused.
     [[nodiscard]] static result<secret> make(std::string_view bytes) noexcept;
 
     secret(secret&&) noexcept;
@@ -44,7 +49,7 @@ public:
 
     [[nodiscard]] const puck::fingerprint& fingerprint() const noexcept { return fingerprint_; }
 
-    /// The keyed HMAC, for this library's own use.
+    /// The keyed HMAC. Only this library uses it.
     [[nodiscard]] const detail::hmac_key& key() const noexcept { return *key_; }
 
 private:
@@ -60,11 +65,13 @@ class secret_ring {
 public:
     static constexpr std::size_t max_secrets = 16;
 
-    /// Fails with `invalid_argument` when there is none, more than 16, or one that was moved away.
+    /// Fails with `invalid_argument` if there is no secret, if there are more than 16, or if one of them was moved
+    /// from.
     [[nodiscard]] static result<secret_ring> make(std::vector<secret> secrets) noexcept;
 
-    /// The same from texts. The first one that `secret::make` refuses decides the error; to know which one it was, make
-    /// each secret for itself.
+    /// The same, from texts. The error is that of the first text which `secret::make` refuses. It does not say which
+    /// text that was: to know it, make each secret on its own.
+    [[nodiscard]] static result<secret_ring> make(std::span<const std::string_view> secrets) noexcept;
     [[nodiscard]] static result<secret_ring> make(std::initializer_list<std::string_view> secrets) noexcept;
 
     secret_ring(secret_ring&&) noexcept = default;
