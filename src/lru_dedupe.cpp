@@ -1,8 +1,7 @@
 #include "puck/lru_dedupe.hpp"
 
-#include <algorithm>
-#include <bit>
-#include <cstring>
+#include "uuid_index.hpp"
+
 #include <exception>
 #include <mutex>
 #include <new>
@@ -12,238 +11,225 @@
 namespace puck {
 namespace {
 
-constexpr std::int64_t nanoseconds_per_second = 1'000'000'000;
+using std::chrono::nanoseconds;
+using std::chrono::seconds;
+
+struct entry;
+using index = detail::uuid_index<entry>;
+using link = index::number;
+constexpr link none = index::none;
+
+struct links {
+    link before, after;
+};
+
+struct entry {
+    static constexpr std::uint64_t done = std::uint64_t{1} << 63;  // tokens have 63 bits
+
+    uuid id;
+    nanoseconds deadline;  // of the lease or the ttl
+    std::uint64_t state;   // the token that claimed the event; with the bit `done` after its commit
+    links by_age;          // in the list of events in progress or of done events; `after` also links spare entries
+    links by_use;          // only when done
+
+    [[nodiscard]] bool is_done() const noexcept { return (state & done) != 0; }
+    [[nodiscard]] std::uint64_t token() const noexcept { return state & ~done; }
+};
+static_assert(sizeof(entry) + 3 * sizeof(index::slot) <= 72, "the memory of an event, as lru_dedupe.hpp states it");
+
+/// A doubly linked list of entries, which uses one of their two pairs of links.
+template <links entry::* Links>
+class list {
+public:
+    [[nodiscard]] link first() const noexcept { return first_; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+    void append(entry* entries, link at) noexcept {
+        (entries[at].*Links) = {last_, none};
+        (last_ == none ? first_ : (entries[last_].*Links).after) = at;
+        last_ = at;
+        ++size_;
+    }
+
+    void remove(entry* entries, link at) noexcept {
+        const auto [before, after] = entries[at].*Links;
+        (before == none ? first_ : (entries[before].*Links).after) = after;
+        (after == none ? last_ : (entries[after].*Links).before) = before;
+        --size_;
+    }
+
+private:
+    link first_ = none, last_ = none;
+    std::size_t size_ = 0;
+};
 
 }  // namespace
 
-/// A hash table and two lists over the same entries, in flat arrays with 32-bit links:
+/// The entries are in one array. An index finds them by their ids, and three lists link them:
 ///
-///     slots      hash of the id -> entry: at the place that the hash says, or else at the next free one behind it
-///     done       events that were committed, from the least to the most recently used
-///     working    events in progress, from the oldest claim to the youngest
-///     spare      entries that were given back, linked by `after`; those from `fresh_` on were never used
+///     working        events in progress, from the oldest claim to the youngest
+///     done by age    committed events, from the oldest commit to the youngest, so the first one expires first
+///     done by use    the same events, from the least to the most recently used
 ///
-/// A slot shows the hash too, so that among strangers no entry has to be looked at: in a big table each of them is a
-/// miss of every cache.
+/// Spare entries were released, and are linked by `by_age.after`. The entries from `fresh_` on were never used. An
+/// entry whose deadline has passed counts as absent, except for its own token.
 class lru_dedupe::table {
 public:
-    [[nodiscard]] static std::unique_ptr<table> make(const lru_dedupe_settings& settings) {
-        return std::unique_ptr<table>(new table(settings));
+    explicit table(const lru_dedupe_settings& settings)
+        : capacity_(static_cast<link>(settings.capacity)),
+          entries_(std::make_unique<entry[]>(settings.capacity)),
+          index_(entries_.get(), settings.capacity),
+          ttl_(settings.ttl),
+          lease_(settings.lease),
+          clock_(settings.clock) {
+        std::random_device random;
+        last_token_ = std::uint64_t{random()} << 32 | random();
     }
 
-    result<claimed> claim(const uuid& event_id) noexcept {
-        const std::int64_t now = clock_();
-        const std::uint32_t hashed = hash(event_id);
+    result<puck::claim> claim(const uuid& id) noexcept {
+        const nanoseconds now = clock_();
+        const std::uint32_t hash = index_.hash(id);
         const std::scoped_lock lock(mutex_);
-        link at = slots_[place_of(event_id, hashed)].at;
-        if (at != none) {
-            const entry& known = entries_[at];
-            const bool over = now >= known.deadline;
-            if (known.is_done() && !over) {
-                move_to_end(done_, at);
-                ++stats_.duplicates;
-                return unexpected{error(reason::duplicate)};
-            }
-            if (!known.is_done() && !over) {
+        link at = index_.find(id, hash);
+        if (at != none && now < entries_[at].deadline) {
+            if (!entries_[at].is_done()) {
                 ++stats_.contended;
                 return unexpected{error(reason::in_progress)};
             }
-            if (!known.is_done()) ++stats_.expired_leases;
-            unlink(list_of(known), at);
-        } else {
-            at = take_entry(now);
-            if (at == none) return unexpected{error(reason::store_full)};
-            entries_[at].id = event_id;
-            slots_[place_of(event_id, hashed)] = {hashed, at};
+            done_by_use_.remove(entries_.get(), at);
+            done_by_use_.append(entries_.get(), at);
+            ++stats_.duplicates;
+            return unexpected{error(reason::duplicate)};
         }
+        at = at != none ? reuse(at) : add(id, hash, now);
+        if (at == none) return unexpected{error(reason::store_full)};
         entry& mine = entries_[at];
-        mine.token = ++last_token_;
+        mine.state = next_token();
         mine.deadline = now + lease_;
-        append(working_, at);
+        working_.append(entries_.get(), at);
         ++stats_.claims;
-        return claimed{event_id, mine.token};
+        return puck::claim{id, mine.state};
     }
 
-    reason commit(const claimed& claim) noexcept {
-        const std::int64_t now = clock_();
+    reason commit(const puck::claim& held) noexcept {
+        const nanoseconds now = clock_();
+        const std::uint32_t hash = index_.hash(held.id);
         const std::scoped_lock lock(mutex_);
-        const link at = held_by(claim);
-        if (at == none) return reason::claim_lost;
-        unlink(working_, at);
-        entries_[at].token = entry::done_token;
+        link at = index_.find(held.id, hash);
+        if (at == none) {
+            at = add(held.id, hash, now);
+            if (at == none) return reason::store_unavailable;
+        } else if (entries_[at].token() == held.token) {
+            unlink(at);
+        } else if (now < entries_[at].deadline) {
+            return reason::claim_lost;
+        } else {
+            reuse(at);
+        }
+        entries_[at].state = held.token | entry::done;
         entries_[at].deadline = now + ttl_;
-        append(done_, at);
+        done_by_age_.append(entries_.get(), at);
+        done_by_use_.append(entries_.get(), at);
         return reason::ok;
     }
 
-    reason release(const claimed& claim) noexcept {
+    reason release(const puck::claim& held) noexcept {
+        const nanoseconds now = clock_();
+        const std::uint32_t hash = index_.hash(held.id);
         const std::scoped_lock lock(mutex_);
-        const link at = held_by(claim);
-        if (at == none) return reason::claim_lost;
-        unlink(working_, at);
-        remove_from_slots(at);
-        entries_[at].after = std::exchange(spare_, at);
+        const link at = index_.find(held.id, hash);
+        if (at == none) return reason::ok;
+        if (entries_[at].is_done() || entries_[at].token() != held.token)
+            return now < entries_[at].deadline ? reason::claim_lost : reason::ok;
+        remove(at);
+        entries_[at].by_age.after = std::exchange(spare_, at);
         return reason::ok;
     }
 
-    bool seen(const uuid& event_id) const noexcept {
-        const std::int64_t now = clock_();
+    bool seen(const uuid& id) const noexcept {
+        const nanoseconds now = clock_();
+        const std::uint32_t hash = index_.hash(id);
         const std::scoped_lock lock(mutex_);
-        const link at = entry_of(event_id);
+        const link at = index_.find(id, hash);
         return at != none && entries_[at].is_done() && now < entries_[at].deadline;
     }
 
     dedupe_stats stats() const noexcept {
         const std::scoped_lock lock(mutex_);
         dedupe_stats now = stats_;
-        now.done = done_.size;
-        now.in_progress = working_.size;
+        now.done = done_by_age_.size();
+        now.in_progress = working_.size();
         return now;
     }
 
+    [[nodiscard]] seconds ttl() const noexcept { return ttl_; }
+
 private:
-    using link = std::uint32_t;
-    static constexpr link none = 0xffff'ffff;
-
-    struct entry {
-        static constexpr std::uint64_t done_token = 0;
-
-        uuid id;
-        std::int64_t deadline;  // of the ttl or the lease, in the clock's nanoseconds
-        std::uint64_t token;    // of the claim in progress, or done_token
-        link before, after;     // in one of the two lists; `after` among the spare ones too
-
-        [[nodiscard]] bool is_done() const noexcept { return token == done_token; }
-    };
-
-    struct slot {
-        std::uint32_t hash;
-        link at;  // or none
-    };
-    static_assert(sizeof(entry) + 3 * sizeof(slot) <= 64, "what the settings say of an event's memory");
-
-    struct list {
-        link first = none, last = none;
-        std::size_t size = 0;
-    };
-
-    explicit table(const lru_dedupe_settings& settings)
-        : capacity_(static_cast<link>(settings.capacity)),
-          slot_bits_(static_cast<int>(std::bit_width(settings.capacity + settings.capacity / 2))),
-          last_slot_((std::size_t{1} << slot_bits_) - 1),
-          entries_(std::make_unique_for_overwrite<entry[]>(settings.capacity)),
-          slots_(std::make_unique_for_overwrite<slot[]>(last_slot_ + 1)),
-          ttl_(settings.ttl * nanoseconds_per_second),
-          lease_(settings.lease * nanoseconds_per_second),
-          clock_(settings.clock) {
-        std::fill_n(slots_.get(), last_slot_ + 1, slot{0, none});
-        std::random_device random;
-        seed_ = std::uint64_t{random()} << 32 | random();
-    }
-
-    /// The ids come from Puck and are signed, so nobody can choose them to collide. The seed and the mixing are there so
-    /// that counters and other patterns in them do not either.
-    [[nodiscard]] std::uint32_t hash(const uuid& id) const noexcept {
+    /// A new token, which is not 0 and is not repeated for 2^63 claims. The store belongs to one process, so no other
+    /// process can repeat it either.
+    std::uint64_t next_token() noexcept {
         constexpr std::uint64_t odd = 0x9e37'79b9'7f4a'7c15;
-        std::uint64_t high, low;
-        std::memcpy(&high, id.bytes.data(), 8);
-        std::memcpy(&low, id.bytes.data() + 8, 8);
-        std::uint64_t mixed = high ^ seed_;
-        mixed = (mixed ^ mixed >> 32) * odd;
-        mixed = (std::rotl(mixed, 32) ^ low) * odd;
-        mixed = (std::rotl(mixed, 32) ^ seed_) * odd;
-        return static_cast<std::uint32_t>(mixed >> 32);
+        do last_token_ = (last_token_ + odd) & ~entry::done;
+        while (last_token_ == 0);
+        return last_token_;
     }
 
-    [[nodiscard]] std::size_t home(std::uint32_t hash) const noexcept { return hash >> (32 - slot_bits_); }
-    [[nodiscard]] std::size_t steps(std::size_t from, std::size_t to) const noexcept {
-        return (to - from) & last_slot_;
-    }
-    [[nodiscard]] std::size_t behind(std::size_t place) const noexcept { return (place + 1) & last_slot_; }
-
-    /// The place of the slot that holds the id, or else of the free one where it belongs. Some are always free.
-    [[nodiscard]] std::size_t place_of(const uuid& id, std::uint32_t hashed) const noexcept {
-        std::size_t place = home(hashed);
-        while (slots_[place].at != none && (slots_[place].hash != hashed || entries_[slots_[place].at].id != id))
-            place = behind(place);
-        return place;
+    /// Returns an entry for an event that has no entry yet; `none` if every entry is in progress. The entry is in the
+    /// index, but not in a list.
+    link add(const uuid& id, std::uint32_t hash, nanoseconds now) noexcept {
+        const link at = take_entry(now);
+        if (at == none) return none;
+        entries_[at].id = id;
+        index_.insert(at, hash);
+        return at;
     }
 
-    [[nodiscard]] link entry_of(const uuid& id) const noexcept { return slots_[place_of(id, hash(id))].at; }
-
-    /// The entry that this very claim holds.
-    [[nodiscard]] link held_by(const claimed& claim) const noexcept {
-        const link at = entry_of(claim.event_id);
-        const bool held = at != none && !entries_[at].is_done() && entries_[at].token == claim.token;
-        return held ? at : none;
-    }
-
-    /// An entry that is in no list and no slot; `none` if every one is in progress.
-    link take_entry(std::int64_t now) noexcept {
-        if (spare_ != none) return std::exchange(spare_, entries_[spare_].after);
+    /// Returns an entry that is neither in a list nor in the index; `none` if every entry is in progress.
+    link take_entry(nanoseconds now) noexcept {
+        if (spare_ != none) return std::exchange(spare_, entries_[spare_].by_age.after);
         if (fresh_ < capacity_) return fresh_++;
-        if (done_.first != none) {
-            const link oldest = done_.first;
-            if (now < entries_[oldest].deadline) ++stats_.early_evictions;
-            unlink(done_, oldest);
-            remove_from_slots(oldest);
-            // The next one to go: its slot is far away in memory, and can come near until it is needed.
-            if (done_.first != none) __builtin_prefetch(&slots_[home(hash(entries_[done_.first].id))]);
-            return oldest;
+        const auto is_over = [&](link at) { return at != none && now >= entries_[at].deadline; };
+        link at = done_by_age_.first();
+        if (!is_over(at) && is_over(working_.first())) {
+            at = working_.first();
+            ++stats_.expired_leases;
+        } else if (!is_over(at)) {
+            at = done_by_use_.first();
+            if (at == none) return none;
+            ++stats_.early_evictions;
         }
-        const link oldest = working_.first;
-        if (now < entries_[oldest].deadline) return none;
-        ++stats_.expired_leases;
-        unlink(working_, oldest);
-        remove_from_slots(oldest);
-        return oldest;
+        remove(at);
+        if (const link next = done_by_use_.first(); next != none) index_.prefetch(next);  // it may be evicted next
+        return at;
     }
 
-    /// Frees the entry's slot, and moves up those behind it that could not be found past a free one.
-    void remove_from_slots(link at) noexcept {
-        std::size_t gap = home(hash(entries_[at].id));
-        while (slots_[gap].at != at) gap = behind(gap);
-        for (std::size_t next = behind(gap); slots_[next].at != none; next = behind(next)) {
-            if (steps(home(slots_[next].hash), next) < steps(gap, next)) continue;  // it begins behind the gap
-            slots_[gap] = slots_[next];
-            gap = next;
-        }
-        slots_[gap].at = none;
+    /// Takes an entry whose deadline has passed out of its lists, to use it again for the same event.
+    link reuse(link at) noexcept {
+        if (!entries_[at].is_done()) ++stats_.expired_leases;
+        unlink(at);
+        return at;
     }
 
-    [[nodiscard]] list& list_of(const entry& one) noexcept { return one.is_done() ? done_ : working_; }
-
-    void append(list& to, link at) noexcept {
-        entries_[at].before = to.last;
-        entries_[at].after = none;
-        (to.last == none ? to.first : entries_[to.last].after) = at;
-        to.last = at;
-        ++to.size;
+    void remove(link at) noexcept {
+        unlink(at);
+        index_.erase(at);
     }
 
-    void unlink(list& from, link at) noexcept {
-        const entry& gone = entries_[at];
-        (gone.before == none ? from.first : entries_[gone.before].after) = gone.after;
-        (gone.after == none ? from.last : entries_[gone.after].before) = gone.before;
-        --from.size;
-    }
-
-    void move_to_end(list& within, link at) noexcept {
-        unlink(within, at);
-        append(within, at);
+    void unlink(link at) noexcept {
+        if (!entries_[at].is_done()) return working_.remove(entries_.get(), at);
+        done_by_age_.remove(entries_.get(), at);
+        done_by_use_.remove(entries_.get(), at);
     }
 
     const link capacity_;
-    const int slot_bits_;
-    const std::size_t last_slot_;
     const std::unique_ptr<entry[]> entries_;
-    const std::unique_ptr<slot[]> slots_;
-    const std::int64_t ttl_, lease_;
+    index index_;
+    const seconds ttl_, lease_;
     const steady_clock_function clock_;
-    std::uint64_t seed_ = 0;
 
-    mutable std::mutex mutex_;  // guards all that follows, and the contents of the arrays
-    list done_, working_;
+    mutable std::mutex mutex_;  // guards all members below, and the contents of the entries and the index
+    list<&entry::by_age> working_, done_by_age_;
+    list<&entry::by_use> done_by_use_;
     link spare_ = none;
     link fresh_ = 0;
     std::uint64_t last_token_ = 0;
@@ -257,23 +243,24 @@ result<std::unique_ptr<lru_dedupe>> lru_dedupe::make(lru_dedupe_settings setting
     const auto within = [](auto value, auto low, auto high) { return low <= value && value <= high; };
     if (!within(settings.capacity, 1U, std::size_t{1} << 26))
         return unexpected{error(reason::invalid_argument, "The dedupe capacity is not within 1 to 67108864 events.")};
-    if (!within(settings.ttl, 600, 2'592'000))
+    if (!within(settings.ttl, seconds(600), seconds(2'592'000)))
         return unexpected{error(reason::invalid_argument, "The dedupe ttl is not within 600 to 2592000 seconds.")};
-    if (!within(settings.lease, 1, 3'600) || settings.lease >= settings.ttl)
+    if (!within(settings.lease, seconds(1), seconds(3'600)) || settings.lease >= settings.ttl)
         return unexpected{
             error(reason::invalid_argument, "The dedupe lease is not within 1 to 3600 seconds and below the ttl.")};
     if (settings.clock == nullptr) return unexpected{error(reason::invalid_argument, "The dedupe store has no clock.")};
-    return std::unique_ptr<lru_dedupe>(new lru_dedupe(table::make(settings)));
+    return std::unique_ptr<lru_dedupe>(new lru_dedupe(std::make_unique<table>(settings)));
 } catch (const std::bad_alloc&) {
     return unexpected{error(reason::out_of_memory)};
 } catch (const std::exception&) {  // std::random_device has no source
     return unexpected{error(reason::internal, "The operating system gave no random numbers.")};
 }
 
-result<claimed> lru_dedupe::claim(const uuid& event_id) noexcept { return table_->claim(event_id); }
-reason lru_dedupe::commit(const claimed& claim) noexcept { return table_->commit(claim); }
-reason lru_dedupe::release(const claimed& claim) noexcept { return table_->release(claim); }
-bool lru_dedupe::seen(const uuid& event_id) const noexcept { return table_->seen(event_id); }
+result<claim> lru_dedupe::do_claim(const uuid& id) noexcept { return table_->claim(id); }
+reason lru_dedupe::do_commit(const puck::claim& held) noexcept { return table_->commit(held); }
+reason lru_dedupe::do_release(const puck::claim& held) noexcept { return table_->release(held); }
+bool lru_dedupe::seen(const uuid& id) const noexcept { return table_->seen(id); }
 dedupe_stats lru_dedupe::stats() const noexcept { return table_->stats(); }
+seconds lru_dedupe::ttl() const noexcept { return table_->ttl(); }
 
 }  // namespace puck

@@ -1,23 +1,26 @@
 #include <puck/lru_dedupe.hpp>
 
 #include "support/stores.hpp"
+#include "uuid_index.hpp"
 
 #include <doctest/doctest.h>
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <cstring>
-#include <limits>
 #include <memory>
+#include <set>
 #include <thread>
 #include <vector>
 
-using puck::claimed;
+using puck::claim;
 using puck::reason;
 using puck::uuid;
 using support::fake_clock;
 using support::lru;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -28,11 +31,11 @@ uuid id(std::uint64_t number, std::uint64_t high = 1) {
     return made;
 }
 
-reason why_not(const puck::result<claimed>& claim) { return claim ? reason::ok : claim.error().why(); }
+reason why_not(const puck::result<claim>& claim) { return claim ? reason::ok : claim.error().reason(); }
 
 reason refused(puck::lru_dedupe_settings settings) {
     const auto made = puck::lru_dedupe::make(settings);
-    return made ? reason::ok : made.error().why();
+    return made ? reason::ok : made.error().reason();
 }
 
 void handle(puck::lru_dedupe& store, const uuid& event_id) {
@@ -44,27 +47,26 @@ void handle(puck::lru_dedupe& store, const uuid& event_id) {
 }  // namespace
 
 TEST_CASE("settings out of their bounds are refused") {
-    constexpr auto huge = std::numeric_limits<std::int64_t>::max();
-    constexpr auto least = std::numeric_limits<std::int64_t>::min();
+    using std::chrono::seconds;
     CHECK(refused({}) == reason::ok);
-    CHECK(refused({.capacity = 1, .ttl = 600, .lease = 1}) == reason::ok);
-    CHECK(refused({.ttl = 2'592'000, .lease = 3'600}) == reason::ok);
-    CHECK(refused({.ttl = 600, .lease = 599}) == reason::ok);
+    CHECK(refused({.capacity = 1, .ttl = 600s, .lease = 1s}) == reason::ok);
+    CHECK(refused({.ttl = 2'592'000s, .lease = 3'600s}) == reason::ok);
+    CHECK(refused({.ttl = 600s, .lease = 599s}) == reason::ok);
     for (const std::size_t capacity : {std::size_t{0}, (std::size_t{1} << 26) + 1, SIZE_MAX})
         CHECK(refused({.capacity = capacity}) == reason::invalid_argument);
-    for (const std::int64_t ttl : {std::int64_t{0}, std::int64_t{599}, std::int64_t{2'592'001}, huge, least})
+    for (const seconds ttl : {0s, 599s, 2'592'001s, seconds::max(), seconds::min()})
         CHECK(refused({.ttl = ttl}) == reason::invalid_argument);
-    for (const std::int64_t lease : {std::int64_t{0}, std::int64_t{-1}, std::int64_t{3'601}, huge, least})
+    for (const seconds lease : {0s, seconds(-1), 3'601s, seconds::max(), seconds::min()})
         CHECK(refused({.lease = lease}) == reason::invalid_argument);
-    CHECK(refused({.ttl = 600, .lease = 600}) == reason::invalid_argument);
+    CHECK(refused({.ttl = 600s, .lease = 600s}) == reason::invalid_argument);
     CHECK(refused({.clock = nullptr}) == reason::invalid_argument);
 }
 
-TEST_CASE("an event is claimed, committed, and then a duplicate until its ttl is over") {
-    const auto store = lru({.ttl = 600});
+TEST_CASE("an event is claimed and committed, and then it is a duplicate until its ttl ends") {
+    const auto store = lru({.ttl = 600s});
     const auto claim = store->claim(id(1));
     REQUIRE(claim);
-    CHECK(claim->event_id == id(1));
+    CHECK(claim->id == id(1));
     CHECK(why_not(store->claim(id(1))) == reason::in_progress);
     CHECK_FALSE(store->seen(id(1)));
     CHECK(store->commit(*claim) == reason::ok);
@@ -79,7 +81,7 @@ TEST_CASE("an event is claimed, committed, and then a duplicate until its ttl is
 }
 
 TEST_CASE("a duplicate does not prolong the ttl") {
-    const auto store = lru({.ttl = 600});
+    const auto store = lru({.ttl = 600s});
     handle(*store, id(1));
     fake_clock::advance(400);
     CHECK(why_not(store->claim(id(1))) == reason::duplicate);
@@ -87,7 +89,7 @@ TEST_CASE("a duplicate does not prolong the ttl") {
     CHECK(why_not(store->claim(id(1))) == reason::ok);
 }
 
-TEST_CASE("a released event is welcome again") {
+TEST_CASE("a released event can be claimed again") {
     const auto store = lru();
     const auto first = store->claim(id(1)).value();
     CHECK(store->release(first) == reason::ok);
@@ -97,30 +99,74 @@ TEST_CASE("a released event is welcome again") {
     CHECK(store->commit(second) == reason::ok);
 }
 
-TEST_CASE("a claim is settled once") {
+TEST_CASE("only the token that claimed an event can settle it, and every step may be repeated") {
     const auto store = lru();
-    const auto claim = store->claim(id(1)).value();
-    CHECK(store->commit({id(1), claim.token + 1}) == reason::claim_lost);
-    CHECK(store->commit({id(2), claim.token}) == reason::claim_lost);
+    const auto held = store->claim(id(1)).value();
+    CHECK(store->commit({id(1), held.token + 1}) == reason::claim_lost);
     CHECK(store->release({id(1), 0}) == reason::claim_lost);
     CHECK(why_not(store->claim(id(1))) == reason::in_progress);
 
-    CHECK(store->commit(claim) == reason::ok);
-    CHECK(store->commit(claim) == reason::claim_lost);
-    CHECK(store->release(claim) == reason::claim_lost);
+    CHECK(store->commit(held) == reason::ok);
+    CHECK(store->commit(held) == reason::ok);
+    CHECK(store->release(held) == reason::claim_lost);
     CHECK(store->commit({id(1), 0}) == reason::claim_lost);
     CHECK(store->release({id(1), 0}) == reason::claim_lost);
     CHECK(store->seen(id(1)));
 
     const auto other = store->claim(id(2)).value();
     CHECK(store->release(other) == reason::ok);
-    CHECK(store->release(other) == reason::claim_lost);
-    CHECK(store->commit(other) == reason::claim_lost);
+    CHECK(store->release(other) == reason::ok);
     CHECK(why_not(store->claim(id(2))) == reason::ok);
+    CHECK(store->commit(other) == reason::claim_lost);
+    CHECK(store->stats().done == 1);
 }
 
-TEST_CASE("when its lease is over an event passes to the next worker") {
-    const auto store = lru({.lease = 60});
+TEST_CASE("a commit that finds no entry writes done, because the handler did succeed") {
+    const auto store = lru();
+    const auto held = store->claim(id(1)).value();
+    CHECK(store->release(held) == reason::ok);
+    CHECK(store->commit(held) == reason::ok);
+    CHECK(why_not(store->claim(id(1))) == reason::duplicate);
+    CHECK(store->commit({id(2), 7}) == reason::ok);
+    CHECK(store->seen(id(2)));
+    CHECK(store->stats().done == 2);
+}
+
+TEST_CASE("a commit that finds no entry and no room fails") {
+    const auto store = lru({.capacity = 1, .lease = 60s});
+    const auto lost = store->claim(id(1)).value();
+    fake_clock::advance(60);
+    const auto next = store->claim(id(2)).value();
+    CHECK(store->commit(lost) == reason::store_unavailable);
+    CHECK(store->commit(next) == reason::ok);
+    CHECK(store->commit(lost) == reason::ok);  // it evicts the other event
+    CHECK_FALSE(store->seen(id(2)));
+    CHECK(store->stats().early_evictions == 1);
+}
+
+TEST_CASE("tokens are 63 bits, never 0, and all different") {
+    const auto store = lru({.capacity = 20'000});
+    std::set<std::uint64_t> tokens;
+    for (std::uint64_t i = 0; i < 10'000; ++i) tokens.insert(store->claim(id(i))->token);
+    CHECK(tokens.size() == 10'000);
+    CHECK(*tokens.begin() > 0);
+    CHECK(*tokens.rbegin() < std::uint64_t{1} << 63);
+}
+
+TEST_CASE("a token with a 64th bit settles nothing") {
+    const auto store = lru();
+    const auto held = store->claim(id(1)).value();
+    const puck::claim other{id(1), held.token | std::uint64_t{1} << 63};
+    CHECK(store->release(other) == reason::claim_lost);
+    CHECK(store->commit(held) == reason::ok);
+    CHECK(store->release(other) == reason::claim_lost);
+    CHECK(store->seen(id(1)));
+}
+
+TEST_CASE("the store returns its ttl") { CHECK(lru({.ttl = 601s})->ttl() == 601s); }
+
+TEST_CASE("after the end of its lease an event passes to the next worker") {
+    const auto store = lru({.lease = 60s});
     const auto slow = store->claim(id(1)).value();
     fake_clock::advance(59.9);
     CHECK(why_not(store->claim(id(1))) == reason::in_progress);
@@ -137,8 +183,8 @@ TEST_CASE("when its lease is over an event passes to the next worker") {
     CHECK(store->stats().expired_leases == 1);
 }
 
-TEST_CASE("a late worker whose event nobody took may still commit") {
-    const auto store = lru({.lease = 60});
+TEST_CASE("a late worker may still commit if nobody else took the event") {
+    const auto store = lru({.lease = 60s});
     const auto claim = store->claim(id(1)).value();
     fake_clock::advance(1000);
     CHECK(store->commit(claim) == reason::ok);
@@ -146,7 +192,7 @@ TEST_CASE("a late worker whose event nobody took may still commit") {
 }
 
 TEST_CASE("the ttl begins with the commit") {
-    const auto store = lru({.ttl = 600, .lease = 60});
+    const auto store = lru({.ttl = 600s, .lease = 60s});
     const auto claim = store->claim(id(1)).value();
     fake_clock::advance(50);
     CHECK(store->commit(claim) == reason::ok);
@@ -154,10 +200,10 @@ TEST_CASE("the ttl begins with the commit") {
     CHECK(store->seen(id(1)));
 }
 
-TEST_CASE("when it is full, the least recently used done event makes room") {
+TEST_CASE("a full store evicts the least recently used done event") {
     const auto store = lru({.capacity = 3});
     for (const std::uint64_t each : {1U, 2U, 3U}) handle(*store, id(each));
-    CHECK(why_not(store->claim(id(1))) == reason::duplicate);  // used again: now 2 is the oldest
+    CHECK(why_not(store->claim(id(1))) == reason::duplicate);  // used again, so 2 is now the least recently used
     handle(*store, id(4));
     CHECK(store->seen(id(1)));
     CHECK_FALSE(store->seen(id(2)));
@@ -166,21 +212,49 @@ TEST_CASE("when it is full, the least recently used done event makes room") {
     CHECK(store->stats().early_evictions == 1);
 }
 
-TEST_CASE("an event whose ttl is over makes room without being counted as evicted early") {
-    const auto store = lru({.capacity = 1, .ttl = 600});
+TEST_CASE("an expired event is evicted before one that is not, even if it was used last") {
+    const auto store = lru({.capacity = 2, .ttl = 600s});
+    handle(*store, id(1));
+    fake_clock::advance(10);
+    handle(*store, id(2));
+    fake_clock::advance(589);
+    CHECK(why_not(store->claim(id(1))) == reason::duplicate);  // used again, one second before its ttl ends
+    fake_clock::advance(6);
+    handle(*store, id(3));
+    CHECK(store->seen(id(2)));
+    CHECK(store->seen(id(3)));
+    CHECK(store->stats().early_evictions == 0);
+    CHECK(store->stats().done == 2);
+}
+
+TEST_CASE("the eviction of an expired event is not counted as early") {
+    const auto store = lru({.capacity = 1, .ttl = 600s});
     handle(*store, id(1));
     fake_clock::advance(600);
     handle(*store, id(2));
     CHECK(store->stats().early_evictions == 0);
 }
 
+TEST_CASE("a lease that has ended makes room before an event that is done and still counts") {
+    const auto store = lru({.capacity = 2});
+    CHECK(why_not(store->claim(id(1))) == reason::ok);  // its worker never returns
+    fake_clock::advance(10);
+    handle(*store, id(2));
+    fake_clock::advance(990);
+    handle(*store, id(3));
+    CHECK(store->seen(id(2)));
+    CHECK(store->seen(id(3)));
+    CHECK(store->stats().early_evictions == 0);
+    CHECK(store->stats().expired_leases == 1);
+}
+
 TEST_CASE("events in progress are never evicted") {
-    const auto store = lru({.capacity = 2, .lease = 60});
+    const auto store = lru({.capacity = 2, .lease = 60s});
     const auto first = store->claim(id(1)).value();
     const auto second = store->claim(id(2)).value();
     CHECK(why_not(store->claim(id(3))) == reason::store_full);
     CHECK(store->commit(first) == reason::ok);
-    const auto third = store->claim(id(3)).value();  // in the place of the first
+    const auto third = store->claim(id(3)).value();  // takes the entry of the first
     CHECK_FALSE(store->seen(id(1)));
     CHECK(why_not(store->claim(id(4))) == reason::store_full);
     CHECK(store->release(second) == reason::ok);
@@ -188,19 +262,18 @@ TEST_CASE("events in progress are never evicted") {
     CHECK(store->commit(third) == reason::ok);
 }
 
-TEST_CASE("a worker that never comes back holds a full store no longer than its lease") {
-    const auto store = lru({.capacity = 1, .lease = 60});
-    const auto lost = store->claim(id(1)).value();
+TEST_CASE("a worker that never returns blocks a full store only until its lease ends") {
+    const auto store = lru({.capacity = 1, .lease = 60s});
+    CHECK(why_not(store->claim(id(1))) == reason::ok);
     fake_clock::advance(59);
     CHECK(why_not(store->claim(id(2))) == reason::store_full);
     fake_clock::advance(1);
     const auto next = store->claim(id(2)).value();
-    CHECK(store->commit(lost) == reason::claim_lost);
     CHECK(store->commit(next) == reason::ok);
     CHECK(store->stats().expired_leases == 1);
 }
 
-TEST_CASE("the counters tell what happened") {
+TEST_CASE("the counters count the answers") {
     const auto store = lru({.capacity = 2});
     handle(*store, id(1));
     (void)store->claim(id(1));
@@ -219,7 +292,17 @@ TEST_CASE("the counters tell what happened") {
     CHECK(store->stats().in_progress == 0);
 }
 
-TEST_CASE("ids that share half of their bytes are kept apart") {
+TEST_CASE("two stores hash the same ids in different ways") {
+    struct entry {
+        uuid id;
+    };
+    const puck::detail::uuid_index<entry> one(nullptr, 1), other(nullptr, 1);
+    int differ = 0;
+    for (std::uint64_t i = 0; i < 4; ++i) differ += one.hash(id(i)) != other.hash(id(i)) ? 1 : 0;
+    CHECK(differ > 0);  // by chance it fails once in 2^64 runs
+}
+
+TEST_CASE("ids with half of their bytes in common are different") {
     const auto store = lru({.capacity = 200'000});
     for (std::uint64_t i = 0; i < 100'000; ++i) {
         handle(*store, id(i, 42));
@@ -233,15 +316,15 @@ TEST_CASE("ids that share half of their bytes are kept apart") {
     }
 }
 
-TEST_CASE("events that come and go in a store that is nearly full are each remembered") {
-    constexpr std::size_t capacity = 1365;  // two thirds of the slots, and more they never hold
+TEST_CASE("a nearly full store remembers each event, while others are claimed and released") {
+    constexpr std::size_t capacity = 1365;  // two thirds of the slots: the table is never fuller
     const auto store = lru({.capacity = capacity});
     enum class state : std::uint8_t { absent, held, done };
     struct known {
         state is = state::absent;
-        claimed claim{};
+        puck::claim claim{};
     };
-    std::vector<known> events(capacity);  // as many as there is room for, so that none is evicted
+    std::vector<known> events(capacity);  // as many as the capacity, so that none is evicted
     std::uint32_t random = 1;
     for (int step = 0; step < 100'000; ++step) {
         random = random * 1664525U + 1013904223U;
@@ -253,14 +336,14 @@ TEST_CASE("events that come and go in a store that is nearly full are each remem
                                                            : reason::duplicate));
         if (claim) one = {state::held, *claim};
         if (one.is != state::held || random >> 30 == 0) continue;
-        const bool commits = random >> 27 == 31;  // seldom, for nothing comes after it
+        const bool commits = random >> 27 == 31;  // rarely, because it is the last step of an event
         REQUIRE((commits ? store->commit(one.claim) : store->release(one.claim)) == reason::ok);
         one.is = commits ? state::done : state::absent;
     }
     for (std::size_t n = 0; n < events.size(); ++n) CHECK(store->seen(id(n)) == (events[n].is == state::done));
 }
 
-TEST_CASE("of 16 threads that claim one id, one wins") {
+TEST_CASE("exactly one of 16 threads that claim one id wins") {
     const auto store = lru();
     for (std::uint64_t round = 0; round < 200; ++round) {
         std::atomic<int> winners{0}, held{0};
@@ -280,7 +363,7 @@ TEST_CASE("of 16 threads that claim one id, one wins") {
     }
 }
 
-TEST_CASE("threads that claim, commit and release at random handle each event once") {
+TEST_CASE("threads that claim, commit and release at random handle each event at most once") {
     constexpr std::uint64_t events = 500;
     const auto store = lru({.capacity = events});
     std::array<std::atomic<int>, events> handled{};

@@ -5,6 +5,7 @@
 #include "puck/dedupe.hpp"
 #include "puck/result.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -12,48 +13,49 @@
 namespace puck {
 
 struct lru_dedupe_settings {
-    std::size_t capacity = 65'536;  ///< events remembered at once: 1 to 67,108,864, of at most 64 bytes each
-    /// Seconds for which a committed event is a duplicate: 600 to 2,592,000, and at least twice the verifier's tolerance.
-    std::int64_t ttl = 86'400;
-    std::int64_t lease = 60;                    ///< seconds that a handler has: 1 to 3,600, and less than the ttl
-    steady_clock_function clock = &steady_now;  ///< what ttl and lease run on
+    std::size_t capacity = 65'536;     ///< in events: 1 to 67,108,864; each takes at most 72 bytes
+    std::chrono::seconds ttl{86'400};  ///< how long a committed event counts as a duplicate: 600 to 2,592,000 s
+    std::chrono::seconds lease{60};    ///< how long a handler may hold an event: 1 to 3,600 s, and less than the ttl
+    steady_clock_function clock = &steady_now;  ///< measures the ttl and the lease
 };
 
-/// How often what happened since the store was built, and how it stands now.
+/// Counters since the store was made, and its current sizes.
 struct dedupe_stats {
     std::uint64_t claims;           ///< claims that were granted
     std::uint64_t duplicates;       ///< claims refused because the event was done
     std::uint64_t contended;        ///< claims refused because another worker held the event
-    std::uint64_t early_evictions;  ///< done events forgotten before their ttl: if it grows, the capacity is too small
-    std::uint64_t expired_leases;   ///< claims that passed on because their handler took too long
-    std::size_t
-        done;  ///< events that take room as done, among them those whose ttl is over and whose place was not needed
-    std::size_t in_progress;  ///< events held by a handler now
+    std::uint64_t early_evictions;  ///< done events evicted before their ttl ended: if it grows, raise the capacity
+    std::uint64_t expired_leases;   ///< claims whose lease had ended when a newer claim took the event or its entry
+    std::size_t done;               ///< events stored as done; an expired one counts until its entry is reused
+    std::size_t in_progress;        ///< events held by a handler now
 };
 
 /// Remembers the events of one process. Safe for any number of threads.
 ///
-/// All memory is taken when it is built. When that is full, the done event that was used least recently makes room; an
-/// event in progress does so only when its lease is over and nothing done is left, and otherwise the answer is
-/// `store_full`.
+/// All memory is allocated, and touched, when the store is made. A new event in a full store replaces an expired done
+/// event, or else one in progress whose lease has ended, or else the least recently used done event. If there is none
+/// of these, the answer is `store_full`.
 class lru_dedupe final : public dedupe_store {
 public:
-    /// Fails with `invalid_argument` when a setting is out of its bounds, or with `out_of_memory`.
+    /// Fails with `invalid_argument` if a setting is out of its bounds, with `out_of_memory`, or with `internal` if the
+    /// system has no random numbers.
     [[nodiscard]] static result<std::unique_ptr<lru_dedupe>> make(lru_dedupe_settings settings = {}) noexcept;
     ~lru_dedupe() override;
 
-    [[nodiscard]] result<claimed> claim(const uuid& event_id) noexcept override;
-    [[nodiscard]] reason commit(const claimed& claim) noexcept override;
-    [[nodiscard]] reason release(const claimed& claim) noexcept override;
-
-    /// Whether the event is done, without claiming it.
-    [[nodiscard]] bool seen(const uuid& event_id) const noexcept;
+    /// Whether the event is done. It claims nothing.
+    [[nodiscard]] bool seen(const uuid& id) const noexcept;
 
     [[nodiscard]] dedupe_stats stats() const noexcept;
+
+    [[nodiscard]] std::chrono::seconds ttl() const noexcept override;
 
 private:
     class table;
     explicit lru_dedupe(std::unique_ptr<table> entries) noexcept;
+
+    result<puck::claim> do_claim(const uuid& id) noexcept override;
+    reason do_commit(const puck::claim& held) noexcept override;
+    reason do_release(const puck::claim& held) noexcept override;
 
     std::unique_ptr<table> table_;
 };
