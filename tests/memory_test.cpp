@@ -1,5 +1,5 @@
-// What the library does with memory: no byte read past an end, nothing allocated on the hot path, no trace left in
-// OpenSSL's error queue, and every allocation may fail.
+// The library and memory: it reads no byte past an end, allocates nothing on the hot path, leaves no secret in memory
+// and no error in OpenSSL's queue, and reports every allocation that fails.
 #include "support/cxx_memory.hpp"
 #include "support/deliveries.hpp"
 #include "support/guard_page.hpp"
@@ -9,14 +9,19 @@
 
 #include <puck/webhooks.hpp>
 
+#include "json_scan.hpp"
+
 #include <doctest/doctest.h>
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/hmac.h>
 #include <sys/mman.h>
+#include <unistd.h>
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <fstream>
 #include <latch>
 #include <memory>
 #include <random>
@@ -30,12 +35,24 @@ using support::now;
 
 namespace {
 
-template <class T>
-reason why_not(const puck::result<T>& answer) {
-    return answer ? reason::ok : answer.error().why();
+/// Takes every scanner out of the pool, so that the next documents need new ones.
+class held_scanners {
+public:
+    held_scanners() {
+        // All at the same time, because a scanner returns to the pool when its scan ends.
+        for (int i = 0; i < 64; ++i) scans_.push_back(std::make_unique<puck::detail::json_scan>("{}"));
+    }
+
+private:
+    std::vector<std::unique_ptr<puck::detail::json_scan>> scans_;
+};
+
+template <class T, class E>
+reason why_not(const puck::result<T, E>& answer) {
+    return answer ? reason::ok : answer.error().reason();
 }
 
-/// Calls it so far down the stack that what it leaves there is not overwritten by what comes next.
+/// Calls a function far down the stack, so that later calls do not overwrite what it leaves there.
 template <class Function>
 [[gnu::noinline]] bool deep_down(Function function) {
     volatile char room[100'000];
@@ -52,47 +69,63 @@ std::size_t allocations_of(Function function) {
 
 }  // namespace
 
-TEST_CASE("verify allocates nothing, and receive only the event's bytes") {
+TEST_CASE("verify_signature allocates nothing, and verify and receive only the event's bytes") {
     const std::string body = envelope();
     const std::string signature = support::sign(body);
     const std::vector<puck::header> headers{{"X-Puck-Signature", signature}};
     const auto verifier = support::verifier();
-    const puck::receiver receiver(support::verifier(), support::lru({.capacity = 4}));
+    const puck::receiver receiver = support::receiver(support::lru({.capacity = 4}));
 
-    const auto verify = [&] { CHECK(verifier.verify(body, signature, now)); };
+    const auto verify_signature = [&] { CHECK(verifier.verify_signature(body, signature, now)); };
+    const auto verify = [&] { CHECK(verifier.verify({headers, body, now})); };
     const auto receive = [&] {
         auto delivery = receiver.receive({headers, body, now});
         CHECK(delivery);
         CHECK(delivery->release() == reason::ok);
     };
-    verify();
-    receive();  // the thread's working memory is there from now on
+    receive();  // now there is a scanner in the pool
     const std::size_t by_check = allocations_of([] { CHECK(true); });
-    CHECK(allocations_of(verify) == by_check);
+    CHECK(allocations_of(verify_signature) == by_check);
+    CHECK(allocations_of(verify) == by_check + 1);
     CHECK(allocations_of(receive) == 3 * by_check + 1 - by_check);
 }
 
-TEST_CASE("a receiver out of memory says so, accepts nothing, and recovers") {
+TEST_CASE("a receiver without memory reports it, accepts nothing, and recovers") {
     const std::string body = envelope(support::event_id, "{\"v\":\"" + std::string(10'000, 'x') + "\"}");
     const std::string signature = support::sign(body);
     const std::vector<puck::header> headers{{"X-Puck-Signature", signature}};
     const std::shared_ptr<puck::lru_dedupe> store = support::lru();
-    const puck::receiver receiver(support::verifier(), store);
+    const puck::receiver receiver = support::receiver(store);
 
     const auto receive = [&] {
         auto judged = receiver.receive({headers, body, now});
         support::cxx_memory().allow_all();
         CHECK(store->stats().in_progress == (judged ? 1 : 0));
-        return judged ? judged->release() : judged.error().why();
+        return judged ? judged->release() : judged.error().reason();
     };
-    for (const auto how : support::both_ways)
-        std::thread([&] {  // a thread of its own has no working memory yet
+    for (const auto how : support::both_ways) {
+        const held_scanners none_is_left;
+        std::thread([&] {
             CHECK(fail_each_allocation(support::cxx_memory(), how, receive, reason::out_of_memory, reason::ok) >= 3);
-        })
-            .join();
+        }).join();
+    }
 }
 
-TEST_CASE("what cannot be built for want of memory says so") {
+#ifdef __linux__
+TEST_CASE("a store's memory is touched when it is built") {
+    const auto resident_bytes = [] {
+        std::size_t all = 0, resident = 0;
+        std::ifstream("/proc/self/statm") >> all >> resident;
+        return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    };
+    constexpr std::size_t capacity = std::size_t{1} << 20;  // its entries are too large for the heap: they are mapped
+    const std::size_t before = resident_bytes();
+    const auto store = puck::lru_dedupe::make({.capacity = capacity}).value();
+    CHECK(resident_bytes() - before > capacity * 48 * 9 / 10);
+}
+#endif
+
+TEST_CASE("secrets, stores and signatures report that there is no memory") {
     const auto fail_each = [](auto build) {
         const auto call = [&] { return why_not(build()); };
         for (const auto how : support::both_ways)
@@ -111,12 +144,12 @@ TEST_CASE("nothing is read past the end of a body or a header") {
                                     std::string("{\"a\":-"), std::string("{\"\\u00"), std::string("\xf0\x9f")}) {
         const support::guarded guarded_body(body);
         const support::guarded guarded_signature(support::sign(body));
-        CHECK(verifier.verify(guarded_body.view(), guarded_signature.view(), now));
-        const auto parsed = puck::dangerously_parse_envelope(guarded_body.view());
+        CHECK(verifier.verify_signature(guarded_body.view(), guarded_signature.view(), now));
+        const auto parsed = puck::parse_envelope(guarded_body.view());
         CHECK(parsed.has_value() == (body.size() > 100));
     }
     for (const char* header : {"", "t", "t=", "t=1", "t=1,", "t=1,v1", "t=1,v1=", "t=1,v1=a"})
-        CHECK_FALSE(verifier.verify("", support::guarded(header).view(), now));
+        CHECK_FALSE(verifier.verify_signature("", support::guarded(header).view(), now));
     for (const char* text : {"", "0", "018f2e3a-1c47-7a12-b321-aabbccddeef"})
         CHECK_FALSE(puck::uuid::parse(support::guarded(text).view()));
     for (const char* text : {"", "2", "2026-05-03T14:22:01", "2026-05-03T14:22:01.", "2026-05-03T14:22:01+"})
@@ -124,10 +157,11 @@ TEST_CASE("nothing is read past the end of a body or a header") {
 }
 
 #ifdef __linux__
-TEST_CASE("a secret is in memory while it is used, and nowhere afterwards") {
+TEST_CASE("a secret is in memory while it is used, and not afterwards") {
     std::array<std::uint8_t, 40> random{};
     std::random_device source;
-    for (std::uint8_t& byte : random) byte = static_cast<std::uint8_t>('!' + source() % 90);
+    for (std::uint8_t& byte : random) byte = static_cast<std::uint8_t>('a' + source() % 26);
+    std::ranges::copy(puck::secret::prefix, random.begin());
     const support::masked_bytes secret(random);
     OPENSSL_cleanse(random.data(), random.size());
     REQUIRE(secret.occurrences() == 0);
@@ -137,14 +171,14 @@ TEST_CASE("a secret is in memory while it is used, and nowhere afterwards") {
         OPENSSL_cleanse(plain.data(), plain.size());
         const auto verifier = puck::verifier::make(std::move(*made)).value();
         CHECK(secret.occurrences() > 0);  // in OpenSSL's key
-        CHECK_FALSE(verifier.verify("body", support::sign("body"), now));
+        CHECK_FALSE(verifier.verify_signature("body", support::sign("body"), now));
     }
     CHECK(secret.occurrences() == 0);
 }
 
-TEST_CASE("the right MAC of a forged body is nowhere afterwards") {
+TEST_CASE("the right MAC of a forged body is not in memory afterwards") {
     const std::string body = "forged";
-    const std::string signed_text = std::to_string(now) + "." + body;
+    const std::string signed_text = std::to_string(now.time_since_epoch().count()) + "." + body;
     std::array<std::uint8_t, 32> right{};
     HMAC(EVP_sha256(), support::secret.data(), static_cast<int>(support::secret.size()),
          reinterpret_cast<const unsigned char*>(signed_text.data()), signed_text.size(), right.data(), nullptr);
@@ -154,21 +188,21 @@ TEST_CASE("the right MAC of a forged body is nowhere afterwards") {
     REQUIRE(mac.occurrences() == 0);
 
     const auto verifier = support::verifier();
-    const std::string forged = "t=" + std::to_string(now) + ",v1=" + std::string(64, '0');
-    CHECK_FALSE(deep_down([&] { return verifier.verify(body, forged, now).has_value(); }));
+    const std::string forged = "t=" + std::to_string(now.time_since_epoch().count()) + ",v1=" + std::string(64, '0');
+    CHECK_FALSE(deep_down([&] { return verifier.verify_signature(body, forged, now).has_value(); }));
     CHECK(mac.occurrences() == 0);
 }
 #endif
 
-TEST_CASE("OpenSSL's error queue is afterwards as it was before") {
+TEST_CASE("OpenSSL's error queue is the same before and after") {
     ERR_clear_error();
     ERR_raise(ERR_LIB_USER, 42);
     const unsigned long mine = ERR_peek_last_error();
     {
         const auto verifier = support::verifier();
-        CHECK(verifier.verify("body", support::sign("body"), now));
-        CHECK_FALSE(verifier.verify("body", support::sign("other"), now));
-        CHECK_FALSE(verifier.verify("body", "", now));
+        CHECK(verifier.verify_signature("body", support::sign("body"), now));
+        CHECK_FALSE(verifier.verify_signature("body", support::sign("other"), now));
+        CHECK_FALSE(verifier.verify_signature("body", "", now));
     }
     CHECK(ERR_get_error() == mine);
     CHECK(ERR_get_error() == 0);
@@ -186,7 +220,7 @@ TEST_CASE("when OpenSSL fails at any step, nothing is accepted, the error queue 
             CHECK(fail_each_allocation(support::openssl_memory(), how, reason_of, reason::crypto_failure, reason::ok) >=
                   least);
     };
-    const auto verify = [&] { return verifier.verify(body, signature, now); };
+    const auto verify = [&] { return verifier.verify_signature(body, signature, now); };
     const auto sign = [&] { return puck::sign(ring, body, now); };
     const auto build = [] { return puck::secret::make(support::secret); };
 
@@ -205,30 +239,56 @@ TEST_CASE("when OpenSSL fails at any step, nothing is accepted, the error queue 
     CHECK(ERR_get_error() == 0);
 }
 
-TEST_CASE("a thread gives back what only a huge document needed") {
+TEST_CASE("the memory for a huge document is given back") {
     const std::string small = "{\"an unknown key\":0," + envelope().substr(1);
-    const std::string large = envelope(support::event_id, "{\"v\":\"" + std::string(3'000'000, 'x') + "\"}");
-    std::string many = "{";
-    for (int i = 0; i < 10'000; ++i) many += "\"" + std::to_string(i) + "\":0,";
-    many += small.substr(1);
+    const std::string large = envelope(support::event_id, "{\"v\":\"" + std::string(900'000, 'x') + "\"}");
+    const std::string huge = envelope(support::event_id, "{\"v\":\"" + std::string(3'000'000, 'x') + "\"}");
+    const auto parse = [](const std::string& body) {
+        return allocations_of([&] { static_cast<void>(puck::parse_envelope(body).has_value()); });
+    };
+    parse(small);
+    const std::size_t usual = parse(small), first = parse(huge);
+    CHECK(first > usual);
+    CHECK(parse(huge) == first);  // nothing of the first was kept
+    CHECK(parse(small) == usual);
 
-    const auto parse = [&] { REQUIRE(puck::dangerously_parse_envelope(small)); };
-    parse();
-    const std::size_t usual = allocations_of(parse);
-    for (const std::string& huge : {large, many}) {
-        REQUIRE(puck::dangerously_parse_envelope(huge));
-        CHECK(allocations_of(parse) > usual);
-        CHECK(allocations_of(parse) == usual);
+    const std::string padded = large + std::string(puck::detail::json_padding, '\0');
+    std::vector<std::unique_ptr<puck::detail::json_scan>> scans;  // they hold every scanner for large documents
+    for (int i = 0; i < 8; ++i)
+        scans.push_back(std::make_unique<puck::detail::json_scan>(std::string_view(padded).substr(0, large.size())));
+    parse(huge);
+    CHECK(parse(large) > 1);  // a new scanner, beside the bytes of the event
+}
+
+TEST_CASE("a scanner that cannot grow for want of memory is not used") {
+    const std::string small = envelope();
+    const std::string large = envelope(support::event_id, "{\"v\":\"" + std::string(10'000, 'x') + "\"}");
+    for (const auto how : support::both_ways) {
+        const held_scanners others;
+        REQUIRE(puck::parse_envelope(small));  // so that there is one, with room for little
+        const auto parse = [&] { return why_not(puck::parse_envelope(large)); };
+        CHECK(fail_each_allocation(support::cxx_memory(), how, parse, reason::out_of_memory, reason::ok) >= 2);
     }
 }
 
-TEST_CASE("a document of more than 1 GiB is too large, and is not looked at") {
+TEST_CASE("a thread keeps no memory of its own for its next document") {
+    const std::string large = envelope(support::event_id, "{\"v\":\"" + std::string(900'000, 'x') + "\"}");
+    REQUIRE(puck::parse_envelope(large));  // its scanner is small enough to be kept
+    std::size_t by_others = 0;
+    for (int i = 0; i < 4; ++i)
+        std::thread([&] {
+            by_others += allocations_of([&] { static_cast<void>(puck::parse_envelope(large).has_value()); });
+        }).join();
+    CHECK(by_others == 4);  // the events' bytes
+}
+
+TEST_CASE("a document of more than 1 GiB is too large, and is not read") {
     constexpr std::size_t size = (std::size_t{1} << 30) + 1;
     void* const nothing = mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     REQUIRE(nothing != MAP_FAILED);
-    const auto parsed = puck::dangerously_parse_envelope({static_cast<const char*>(nothing), size});
+    const auto parsed = puck::parse_envelope({static_cast<const char*>(nothing), size});
     REQUIRE_FALSE(parsed);
-    CHECK(parsed.error().why() == reason::payload_too_large);
+    CHECK(parsed.error().reason() == reason::payload_too_large);
     munmap(nothing, size);
 }
 
@@ -237,14 +297,14 @@ TEST_CASE("any number of threads may use one verifier and one receiver") {
     const std::string signature = support::sign(body, now, {support::old_secret});
     const std::vector<puck::header> headers{{"X-Puck-Signature", signature}};
     const auto verifier = support::verifier({support::secret, support::old_secret});
-    const puck::receiver receiver(support::verifier({support::secret, support::old_secret}), support::lru());
+    const puck::receiver receiver = support::receiver(support::lru(), {support::secret, support::old_secret});
     std::atomic<int> verified{0}, handled{0}, refused{0};
     std::vector<std::thread> threads;
-    for (int i = 0; i < 80; ++i)  // more than there are places for contexts
+    for (int i = 0; i < 80; ++i)  // more threads than places for contexts
         threads.emplace_back([&] {
             for (int round = 0; round < 50; ++round) {
-                verified += verifier.verify(body, signature, now).has_value() ? 1 : 0;
-                refused += verifier.verify("forged", signature, now).has_value() ? 0 : 1;
+                verified += verifier.verify_signature(body, signature, now).has_value() ? 1 : 0;
+                refused += verifier.verify_signature("forged", signature, now).has_value() ? 0 : 1;
                 if (auto delivery = receiver.receive({headers, body, now})) handled += delivery->commit() == reason::ok;
             }
         });
@@ -254,9 +314,9 @@ TEST_CASE("any number of threads may use one verifier and one receiver") {
     CHECK(handled == 1);
 }
 
-TEST_CASE("threads that verify at the same moment may be more than the contexts that are kept") {
+TEST_CASE("more threads may verify at the same time than there are kept contexts") {
     if (support::allocations_in_hmac() == 0) {
-        MESSAGE("Not tested: this OpenSSL allocates nothing in an HMAC, where the threads would meet.");
+        MESSAGE("Not tested: this OpenSSL allocates nothing in an HMAC, so the threads cannot meet there.");
         return;
     }
     const auto verifier = support::verifier(), other = support::verifier();
@@ -268,9 +328,9 @@ TEST_CASE("threads that verify at the same moment may be more than the contexts 
     std::vector<std::thread> threads;
     for (int i = 0; i < count; ++i)
         threads.emplace_back([&] {
-            static_cast<void>(other.verify(body, signature, now));  // so that the thread has its error queue
-            support::meet_in_next_allocation(all);                  // then the next is inside of the HMAC
-            verified += verifier.verify(body, signature, now).has_value() ? 1 : 0;
+            static_cast<void>(other.verify_signature(body, signature, now));  // gives the thread its error queue
+            support::meet_in_next_allocation(all);                            // the next allocation is inside the HMAC
+            verified += verifier.verify_signature(body, signature, now).has_value() ? 1 : 0;
         });
     for (auto& thread : threads) thread.join();
     CHECK(verified == count);

@@ -1,35 +1,30 @@
-// The proof that a body is genuine.
+// A verified event, which `verify` returns.
 #pragma once
 
-#include "puck/secret.hpp"
+#include "puck/envelope.hpp"
+#include "puck/lifetime.hpp"
+#include "puck/proof.hpp"
 
-#include <cstddef>
-#include <cstdint>
-#include <string_view>
+#include <utility>
 
 namespace puck {
 
-/// What is known about a delivery once one of the secrets has matched.
-struct authenticity {
-    std::int64_t timestamp;          ///< Unix seconds at which Puck signed
-    std::size_t secret_index;        ///< which secret of the ring matched, from 0
-    fingerprint secret_fingerprint;  ///< that secret's fingerprint: when an old one is not seen any more, remove it
-
-    /// How long before `now` Puck signed, in seconds; negative if after. Held at the ends of the range of its type.
-    [[nodiscard]] std::int64_t skew(std::int64_t now) const noexcept;
-};
-
-/// A body that Puck has signed. Only a verifier can make one, so code that asks for it cannot be given anything else.
-/// It borrows the body: use it while those bytes stay where they are.
-class verified : public authenticity {
+/// An event that is genuine, fresh and well formed, with its proof. It may have been handled before: only a dedupe
+/// store can say that. Only a verifier can make one.
+class verified {
 public:
-    [[nodiscard]] std::string_view body() const noexcept { return body_; }
+    [[nodiscard]] const puck::event& event() const& noexcept PUCK_LIFETIMEBOUND { return event_; }
+    [[nodiscard]] puck::event event() && noexcept { return std::move(event_); }
+
+    [[nodiscard]] const puck::proof& proof() const& noexcept PUCK_LIFETIMEBOUND { return proof_; }
+    [[nodiscard]] puck::proof proof() && noexcept { return proof_; }
 
 private:
     friend class verifier;
-    verified(const authenticity& proof, std::string_view body) noexcept : authenticity(proof), body_(body) {}
+    verified(puck::event&& event, const puck::proof& proof) noexcept : event_(std::move(event)), proof_(proof) {}
 
-    std::string_view body_;
+    puck::event event_;
+    puck::proof proof_;
 };
 
 }  // namespace puck

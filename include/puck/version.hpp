@@ -1,4 +1,4 @@
-// The version: the one place where it is written.
+// The version of the library. It is written only here.
 #pragma once
 
 #include <string_view>

@@ -1,10 +1,11 @@
-// Runs verification under valgrind with what must stay secret marked as undefined: valgrind then reports each branch and
-// each address that depends on it. What a mode must show is told by constant_time_test.py.
+// Runs verification under valgrind. The secret bytes are marked as undefined, so valgrind reports each branch and each
+// address that depends on them. constant_time_test.py checks the reports.
 //
 //     constant_time secret|mac own|naive|memcmp
 //
-// The first names what is marked: the bytes of the signing secrets, and so all that is computed from them, or the MACs that
-// OpenSSL computed. The second is how MACs are compared: as the library does it, or in one of two ways that must be seen.
+// The first argument selects what is marked: the bytes of the signing secrets, and so everything computed from them, or
+// the MACs that OpenSSL computed. The second selects the comparison of MACs: the library's own, or one of two faulty
+// ones, which valgrind must report.
 #include "support/deliveries.hpp"
 
 #include <dlfcn.h>
@@ -38,7 +39,7 @@ int with_memcmp(const void* a, const void* b, std::size_t size) { return std::me
 
 }  // namespace
 
-// These stand before OpenSSL's own of the same names, and call them.
+// These functions replace OpenSSL's functions of the same names, and call them.
 
 extern "C" int EVP_MAC_final(EVP_MAC_CTX* context, unsigned char* out, std::size_t* written, std::size_t room) {
     static auto* const next = real<decltype(EVP_MAC_final)>("EVP_MAC_final");
@@ -47,7 +48,7 @@ extern "C" int EVP_MAC_final(EVP_MAC_CTX* context, unsigned char* out, std::size
     return done;
 }
 
-/// What the comparison answers is no secret: it is the verdict.
+/// The result of the comparison is not secret, because it is the verdict.
 extern "C" int CRYPTO_memcmp(const void* a, const void* b, std::size_t size) {
     static auto* const next = real<decltype(CRYPTO_memcmp)>("CRYPTO_memcmp");
     int differs = compare != nullptr ? compare(a, b, size) : next(a, b, size);
@@ -73,15 +74,15 @@ int main(int count, char** arguments) {
     if (marked == "secret")
         for (std::string& each : secrets) VALGRIND_MAKE_MEM_UNDEFINED(each.data(), each.size());
 
-    // That a secret is refused, and why, may show; from here on it is only used.
+    // The check of a secret may depend on its bytes, so it is not reported. The use of the secret may not.
     VALGRIND_DISABLE_ERROR_REPORTING;
     const auto verifier = puck::verifier::make(puck::secret_ring::make({secrets[0], secrets[1]}).value()).value();
     VALGRIND_ENABLE_ERROR_REPORTING;
 
     mac_is_secret = marked == "mac";
-    const bool is_right = verifier.verify(body, signature, support::now).has_value() &&
-                          !verifier.verify(body, forged, support::now).has_value() &&
-                          !verifier.verify(body + " ", signature, support::now).has_value();
+    const bool is_right = verifier.verify_signature(body, signature, support::now).has_value() &&
+                          !verifier.verify_signature(body, forged, support::now).has_value() &&
+                          !verifier.verify_signature(body + " ", signature, support::now).has_value();
     mac_is_secret = false;
     if (!is_right) std::fprintf(stderr, "A delivery was judged wrongly.\n");
     return is_right ? 0 : 3;

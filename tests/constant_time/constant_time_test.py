@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Verification takes no branch and no address from a secret or from a MAC, says valgrind.
+"""Checks with valgrind that no branch and no address of verification depends on a secret or on a MAC.
 
 constant_time_test.py PROGRAM
 """

@@ -1,5 +1,5 @@
-// Misuses the library on purpose, so that a sanitizer must speak up from inside of it. Run under ASan and TSan only, by
-// tests that expect the report: they prove that the library itself is instrumented, and not only its tests.
+// Misuses the library on purpose, so that a sanitizer must report an error inside it. Run only under ASan and TSan, by
+// tests that expect the report. This shows that the library itself is instrumented, and not only its tests.
 #include <puck/receiver.hpp>
 #include <puck/uuid.hpp>
 
@@ -12,7 +12,7 @@
 
 namespace {
 
-/// Reads behind a heap block, in src/uuid.cpp.
+/// Reads past the end of a heap block, in src/uuid.cpp.
 int overrun() {
     const std::unique_ptr<char[]> block(new char[35]);
     std::memcpy(block.get(), support::event_id.data(), 35);
@@ -24,7 +24,7 @@ int race() {
     const std::string body = support::envelope();
     const std::string signature = support::sign(body);
     const std::vector<puck::header> headers{{"X-Puck-Signature", signature}};
-    const puck::receiver receiver(support::verifier(), puck::lru_dedupe::make().value());
+    const auto receiver = support::receiver(puck::lru_dedupe::make().value());
     auto delivery = receiver.receive({headers, body, support::now});
     std::thread other([&] { (void)delivery->commit(); });
     (void)delivery->commit();

@@ -1,4 +1,4 @@
-// The allocations of operator new, which a test may count or let fail.
+// The allocations of operator new. A test can count them, and make them fail.
 #pragma once
 
 #include "support/failing_memory.hpp"
@@ -7,10 +7,10 @@
 
 namespace support {
 
-/// How many this thread has made.
+/// The number of allocations that this thread has made.
 std::size_t allocations() noexcept;
 
-/// What lets those of this thread fail.
+/// The limit for the allocations of this thread.
 allocation_limit& cxx_memory() noexcept;
 
 }  // namespace support

@@ -1,18 +1,21 @@
-// Shared by the tests: secrets, envelopes and requests that are good unless a test spoils them.
+// Shared by the tests: secrets, envelopes and requests, which are valid unless a test changes them.
 #pragma once
 
 #include <puck/webhooks.hpp>
 
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace support {
 
 inline constexpr std::string_view secret = "whsec_0123456789abcdef";
 inline constexpr std::string_view old_secret = "whsec_fedcba9876543210";
-inline constexpr std::int64_t now = 1'777'818'121;
+inline constexpr std::chrono::sys_seconds now{std::chrono::seconds(1'777'818'121)};
 inline constexpr std::string_view event_id = "018f2e3a-1c47-7a12-b321-aabbccddeeff";
 
 inline std::string envelope(std::string_view id = event_id, std::string_view data = R"({"severity":"high"})") {
@@ -32,18 +35,27 @@ inline puck::verifier verifier(std::initializer_list<std::string_view> secrets =
     return puck::verifier::make(ring(secrets), settings).value();
 }
 
-/// An X-Puck-Signature over `body`. What it must be is settled by other tests, with Python's hmac.
-inline std::string sign(std::string_view body, std::int64_t timestamp = now,
+inline puck::receiver receiver(std::shared_ptr<puck::dedupe_store> store,
+                               std::initializer_list<std::string_view> secrets = {secret}) {
+    return puck::receiver::make(ring(secrets), {.dedupe = std::move(store)}).value();
+}
+
+constexpr std::chrono::sys_seconds unix_time(std::int64_t seconds) {
+    return std::chrono::sys_seconds(std::chrono::seconds(seconds));
+}
+
+/// The X-Puck-Signature for `body`. Other tests compare such signatures with Python's hmac.
+inline std::string sign(std::string_view body, std::chrono::sys_seconds timestamp = now,
                         std::initializer_list<std::string_view> secrets = {secret}) {
     return puck::sign(ring(secrets), body, timestamp).value();
 }
 
-/// A request that owns what it shows.
+/// A request that owns its memory.
 struct owned_request {
     std::string body;
     std::string signature;
     std::vector<puck::header> headers;
-    std::int64_t received_at = now;
+    std::chrono::sys_seconds received_at = now;
 
     explicit owned_request(std::string_view bytes) : body(bytes), signature(sign(bytes)) {
         headers = {{"X-Puck-Signature", signature}};

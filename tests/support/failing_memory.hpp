@@ -1,4 +1,4 @@
-// Allocations that a test lets fail.
+// Makes allocations fail.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -11,10 +11,10 @@ namespace support {
 enum class failing { once, from_there_on };
 inline constexpr std::array both_ways{failing::once, failing::from_there_on};
 
-/// Which allocations of one thread fail: by default none.
+/// Decides which allocations of one thread fail. By default none fails.
 class allocation_limit {
 public:
-    /// Lets the next `count` allocations succeed, and then one fail, or all.
+    /// Lets the next `count` allocations succeed. After them one fails, or all fail.
     void allow(std::size_t count, failing how) noexcept {
         allowed_ = count;
         how_ = how;
@@ -22,7 +22,7 @@ public:
     }
     void allow_all() noexcept { allowed_ = no_limit; }
 
-    /// Whether one has failed since `allow`.
+    /// Whether an allocation has failed since `allow`.
     [[nodiscard]] bool has_failed() const noexcept { return has_failed_; }
     [[nodiscard]] bool takes_one() noexcept {
         const bool fails = allowed_ == 0 && !(has_failed_ && how_ == failing::once);
@@ -39,8 +39,8 @@ private:
     bool has_failed_ = false;
 };
 
-/// Calls once for each allocation, which fails in turn. Each call must answer `expected`, or `ok` if it could do without.
-/// Returns how many allocations there were.
+/// Repeats a call. In each repetition another allocation fails, from the first one to the last. The call must return
+/// `expected`, or `ok` if it did not need that allocation. Returns the number of allocations.
 template <class Call, class Reason>
 std::size_t fail_each_allocation(allocation_limit& limit, failing how, Call call, Reason expected, Reason ok) {
     for (std::size_t count = 0;; ++count) {

@@ -1,4 +1,4 @@
-// Bytes that end where the process's memory ends: one byte further is a crash.
+// Bytes that are followed by a page without access: reading past their end is a crash.
 #pragma once
 
 #include <sys/mman.h>

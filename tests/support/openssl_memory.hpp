@@ -1,4 +1,4 @@
-// OpenSSL's allocations, which a test may let fail.
+// OpenSSL's allocations. A test can make them fail.
 #pragma once
 
 #include "support/failing_memory.hpp"
@@ -8,18 +8,18 @@
 
 namespace support {
 
-/// Puts itself under OpenSSL's allocator. Must come before OpenSSL's first allocation.
+/// Replaces OpenSSL's allocator. Call it before OpenSSL's first allocation.
 void watch_openssl_memory();
 
-/// What lets those of this thread fail.
+/// The limit for the allocations of this thread.
 allocation_limit& openssl_memory() noexcept;
 
-/// How many allocations each HMAC takes at the least. From 3.5 on it takes none.
+/// The least number of allocations in an HMAC. OpenSSL 3.5 and later make none.
 [[nodiscard]] inline std::size_t allocations_in_hmac() noexcept {
     return OpenSSL_version_num() < 0x3050'0000UL ? 1 : 0;
 }
 
-/// Holds up this thread in its next allocation by OpenSSL, until as many threads as the latch counts are held up there.
+/// Makes this thread wait in its next allocation by OpenSSL, until as many threads wait there as the latch counts.
 void meet_in_next_allocation(std::latch& all) noexcept;
 
 }  // namespace support

@@ -15,14 +15,14 @@
 
 namespace support {
 
-/// Bytes that are kept in another form, so that looking for them does not find this.
+/// Bytes that are stored masked, so that a search for them does not find this object.
 class masked_bytes {
 public:
     explicit masked_bytes(std::span<const std::uint8_t> bytes) : masked_(bytes.begin(), bytes.end()) {
         for (std::uint8_t& byte : masked_) byte ^= mask;
     }
 
-    /// The bytes themselves, as text; the caller has to wipe it.
+    /// The bytes themselves, as text. The caller must wipe it.
     [[nodiscard]] std::string reveal() const {
         std::string bytes;
         bytes.reserve(masked_.size());
@@ -30,7 +30,7 @@ public:
         return bytes;
     }
 
-    /// How often they stand in what this process can write to.
+    /// How often the bytes occur in the memory that this process can write to.
     [[nodiscard]] std::size_t occurrences() const {
         constexpr std::size_t window = 1 << 20;
         auto* const buffer = static_cast<std::uint8_t*>(
@@ -43,7 +43,7 @@ public:
             std::uintptr_t begin = 0, end = 0;
             char rights[5] = "";
             if (std::sscanf(line.c_str(), "%" SCNxPTR "-%" SCNxPTR " %4s", &begin, &end, rights) != 3) continue;
-            // The largest belong to sanitizers, and hold none of the program's bytes.
+            // The largest regions belong to sanitizers, and contain no bytes of the program.
             if (rights[0] != 'r' || rights[1] != 'w' || end - begin > (std::uintptr_t{1} << 30)) continue;
             for (std::uintptr_t at = begin; at < end; at += window - masked_.size()) {
                 if (at < own + window && own < at + window) continue;

@@ -1,4 +1,4 @@
-// Reads the cases of tests/vectors, whose strings stand for bytes: one Latin-1 character each.
+// Reads the cases of tests/vectors. In their strings each Latin-1 character is one byte.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -11,10 +11,10 @@ namespace support {
 
 using json = nlohmann::json;
 
-/// The bytes that a JSON string of the vectors stands for.
+/// The bytes of a JSON string of the vectors.
 std::string bytes(const json& text);
 
-/// A body: such a string, or a list of [string, count] pairs to be repeated and joined.
+/// A body: such a string, or a list of pairs [string, count], which are repeated and joined.
 std::string body(const json& given);
 
 /// The cases of tests/vectors/<name>.
