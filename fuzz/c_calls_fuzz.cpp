@@ -1,6 +1,6 @@
 // Random sequences of calls through the C ABI.
 //
-// An input: two bytes for each call, which one and about what, and now and then bytes that it reads.
+// An input: two bytes for each call, which one and about what, and for some calls lines that they read.
 #include "support.hpp"
 
 #include <puck/webhooks.h>
@@ -11,6 +11,8 @@
 #include <vector>
 
 namespace {
+
+constexpr std::int64_t now = fuzz::now.time_since_epoch().count();
 
 template <auto Free>
 struct freed_by {
@@ -36,7 +38,7 @@ std::string envelope(std::uint8_t n) {
     return text;
 }
 
-/// A store of callbacks that answers whatever it is told.
+/// A store of callbacks that gives whatever answer was set.
 struct scripted_store {
     std::int32_t answer = PUCK_OK;
 
@@ -54,29 +56,31 @@ class caller {
 public:
     explicit caller(fuzz::input& in) : in_(in) {
         for (std::size_t i = 0; i < keys_.size(); ++i) keys_[i] = {fuzz::secrets[i].data(), fuzz::secrets[i].size()};
-        puck_callbacks callbacks = PUCK_CALLBACKS_INIT;
+        puck_dedupe_callbacks callbacks = PUCK_DEDUPE_CALLBACKS_INIT;
+        callbacks.ttl = 86'400;
         callbacks.user = &script_;
         callbacks.claim = scripted_store::claim;
         callbacks.commit = callbacks.release = scripted_store::settle;
-        scripted_ = store([&](puck_dedupe** made) { return puck_callbacks_new(&callbacks, made, nullptr); });
+        scripted_ = store([&](puck_dedupe** made) { return puck_dedupe_new_callbacks(&callbacks, made, nullptr); });
         fuzz::require(scripted_ != nullptr, "a store of callbacks is made");
     }
 
     void step() {
         const std::uint8_t call = in_.byte(), about = in_.byte();
-        switch (call % 12) {
+        switch (call % 13) {
             case 0: return make_store(about);
             case 1: return make_receiver(about);
             case 2: return receive(about);
             case 3: return settle(about);
             case 4: return drop(about);
             case 5: return sign(about);
-            case 6: return verify(about);
+            case 6: return verify_signature(about);
             case 7: return parse();
             case 8: return store_by_hand(about);
             case 9: return look(about);
             case 10: script_.answer = static_cast<std::int32_t>(static_cast<std::int8_t>(about)); return;
-            default: return reasons(about);
+            case 11: return reasons(about);
+            default: return verify(about);
         }
     }
 
@@ -96,18 +100,18 @@ private:
     puck_dedupe* any_store(std::uint8_t about) { return about & 0x80 ? scripted_.get() : lru_.get(); }
 
     void make_store(std::uint8_t about) {
-        puck_lru_settings settings = PUCK_LRU_SETTINGS_INIT;
+        puck_dedupe_lru_settings settings = PUCK_DEDUPE_LRU_SETTINGS_INIT;
         settings.capacity = about % 5;
-        if (about & 0x40) settings.ttl = about;
+        if (about & 0x40) settings.ttl = 5 * about;
         if (about & 0x20) settings.struct_size = about % (sizeof settings + 1);
-        if (auto made = store([&](puck_dedupe** out) { return puck_lru_new(&settings, out, nullptr); }))
+        if (auto made = store([&](puck_dedupe** out) { return puck_dedupe_new_lru(&settings, out, nullptr); }))
             lru_ = std::move(made);  // receivers keep the old one alive
     }
 
     void make_receiver(std::uint8_t about) {
         puck_verifier_settings settings = PUCK_VERIFIER_SETTINGS_INIT;
         settings.max_body = 1024;
-        if (about & 0x40) settings.tolerance = about;
+        if (about & 0x40) settings.tolerance = 8 * about;
         if (about & 0x20) settings.struct_size = about % (sizeof settings + 1);
         puck_receiver* made = nullptr;
         const char* detail = nullptr;
@@ -119,20 +123,57 @@ private:
         if (receivers_.size() > 4) receivers_.pop_front();
     }
 
+    /// A request that is signed, unless it has no header.
+    struct request {
+        std::string body, signature;
+        puck_header header;
+
+        explicit request(std::string bytes) : body(std::move(bytes)), signature(fuzz::signature(body, fuzz::now_text)) {
+            header = {{name.data(), name.size()}, {signature.data(), signature.size()}};
+        }
+        request(const request&) = delete;
+        static constexpr std::string_view name = "x-puck-signature";
+    };
+
+    std::string body(std::uint8_t about) {
+        return about & 0x40 ? std::string(in_.line()) : envelope(static_cast<std::uint8_t>(about >> 3));
+    }
+
+    static void check(const puck_verdict& verdict, std::int32_t result) {
+        fuzz::require(std::strcmp(verdict.reason, puck_reason_name(result)) == 0, "a verdict has the call's result");
+        fuzz::require(verdict.http_status == puck_reason_http_status(result), "and its status");
+        fuzz::require((*verdict.detail == '\0') == (result == PUCK_OK), "and a sentence if it is a no");
+        fuzz::require(std::strlen(verdict.event_type) < sizeof verdict.event_type, "its texts have an end");
+        fuzz::require(result != PUCK_OK || verdict.is_authentic == 1, "what is accepted is authentic");
+    }
+
     void receive(std::uint8_t about) {
         const puck_receiver* const receiver =
             receivers_.empty() ? nullptr : receivers_[about % receivers_.size()].get();
-        const std::string body = about & 0x40 ? std::string(in_.line()) : envelope(about >> 3);
-        const std::string signature = fuzz::signature(body, std::to_string(fuzz::now));
-        const std::string_view name = "x-puck-signature";
-        const puck_header header{{name.data(), name.size()}, {signature.data(), signature.size()}};
+        const request given(body(about));
         puck_delivery* made = nullptr;
-        puck_account account = PUCK_ACCOUNT_INIT;
-        const std::int32_t why = checked(puck_receive(receiver, &header, about & 0x20 ? 0 : 1, body.data(), body.size(),
-                                                      fuzz::now, &made, about & 1 ? &account : nullptr));
+        puck_verdict verdict = PUCK_VERDICT_INIT;
+        const std::int32_t why =
+            checked(puck_receiver_receive(receiver, &given.header, about & 0x20 ? 0 : 1, given.body.data(),
+                                          given.body.size(), now, &made, about & 1 ? &verdict : nullptr));
         fuzz::require((why == PUCK_OK) == (made != nullptr), "a delivery is there if it was accepted");
-        fuzz::require(std::strlen(account.event_type) < sizeof account.event_type, "the account's texts have an end");
+        if (about & 1) check(verdict, why);
         if (made != nullptr) deliveries_.emplace_back(made);
+    }
+
+    void verify(std::uint8_t about) {
+        puck_verifier* made = nullptr;
+        if (checked(puck_verifier_new(keys_.data(), about % 3, nullptr, &made, nullptr)) != PUCK_OK) return;
+        const owned<puck_verifier, puck_verifier_free> verifier(made);
+        const request given(body(about));
+        puck_event* event = nullptr;
+        puck_verdict verdict = PUCK_VERDICT_INIT;
+        const std::int32_t why = checked(
+            puck_verifier_verify(verifier.get(), &given.header, about & 0x20 ? 0 : 1, given.body.data(),
+                                 given.body.size(), now + static_cast<std::int8_t>(about) * 4, &event, &verdict));
+        const owned<puck_event, puck_event_free> owner(event);
+        fuzz::require((why == PUCK_OK) == (event != nullptr), "an event is there if it was accepted");
+        check(verdict, why);
     }
 
     void settle(std::uint8_t about) {
@@ -154,16 +195,16 @@ private:
         if (why == PUCK_OK) fuzz::require(std::strlen(signature.data()) > 68, "a signature was written");
     }
 
-    void verify(std::uint8_t about) {
+    void verify_signature(std::uint8_t about) {
         puck_verifier* made = nullptr;
         if (checked(puck_verifier_new(keys_.data(), about % 3, nullptr, &made, nullptr)) != PUCK_OK) return;
         const owned<puck_verifier, puck_verifier_free> verifier(made);
         const std::string_view hostile = in_.line(), body = in_.line();
-        const std::int32_t why = checked(
-            puck_verify(verifier.get(), body.data(), body.size(), hostile.data(), hostile.size(), fuzz::now, nullptr));
-        fuzz::require(why != PUCK_OK || hostile.find(fuzz::mac(fuzz::secrets[0], std::to_string(fuzz::now), body)) !=
-                                            std::string_view::npos,
-                      "what is not signed is refused");
+        const std::int32_t why = checked(puck_verifier_verify_signature(verifier.get(), body.data(), body.size(),
+                                                                        hostile.data(), hostile.size(), now, nullptr));
+        fuzz::require(
+            why != PUCK_OK || hostile.find(fuzz::mac(fuzz::secrets[0], fuzz::now_text, body)) != std::string_view::npos,
+            "what is not signed is refused");
     }
 
     void parse() {
@@ -173,7 +214,7 @@ private:
         const owned<puck_event, puck_event_free> event(made);
         puck_event_fields fields = PUCK_EVENT_FIELDS_INIT;
         fuzz::require(
-            checked(puck_event_get(event.get(), &fields)) == (why == PUCK_OK ? PUCK_OK : PUCK_INVALID_ARGUMENT),
+            checked(puck_event_get_fields(event.get(), &fields)) == (why == PUCK_OK ? PUCK_OK : PUCK_INVALID_ARGUMENT),
             "there is an event if it was accepted");
         fuzz::require(fields.event_id.size == (why == PUCK_OK ? 36U : 0U), "with an id of 36 characters");
     }
@@ -193,12 +234,13 @@ private:
     }
 
     void look(std::uint8_t about) {
-        puck_lru_stats stats = PUCK_LRU_STATS_INIT;
+        puck_dedupe_stats stats = PUCK_DEDUPE_STATS_INIT;
         if (about & 0x20) stats.struct_size = about % (sizeof stats + 1);
-        checked(puck_lru_get_stats(any_store(about), &stats));
+        checked(puck_dedupe_get_stats(any_store(about), &stats));
         puck_event_fields fields = PUCK_EVENT_FIELDS_INIT;
         for (const delivery_handle& each : deliveries_)
-            fuzz::require(puck_event_get(puck_delivery_event(each.get()), &fields) == PUCK_OK && fields.data.size >= 2,
+            fuzz::require(puck_event_get_fields(puck_delivery_event(each.get()), &fields) == PUCK_OK &&
+                              fields.data_json.size >= 2,
                           "a delivery keeps its event");
     }
 

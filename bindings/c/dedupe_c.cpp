@@ -1,4 +1,4 @@
-// The C door to the dedupe stores: the built-in one, and one made of the caller's functions.
+// The C API of the dedupe stores: the built-in one, and one made of the caller's functions.
 
 #include "guard.hpp"
 #include "handles.hpp"
@@ -8,6 +8,7 @@
 #include <puck/lru_dedupe.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -22,38 +23,29 @@ using puck_c::outcome;
 
 namespace {
 
-/// A function that throws, which only C++ can do, is a store that did not answer.
+/// What the functions may answer is sorted out by `dedupe_store`, exceptions (which only C++ can throw) included.
 class callback_dedupe final : public puck::dedupe_store {
 public:
-    explicit callback_dedupe(const puck_callbacks& callbacks) noexcept : callbacks_(callbacks) {}
+    explicit callback_dedupe(const puck_dedupe_callbacks& callbacks) noexcept : callbacks_(callbacks) {}
 
-    puck::result<puck::claimed> claim(const puck::uuid& event_id) noexcept override try {
-        std::uint64_t token = 0;
-        const std::int32_t answer = callbacks_.claim(callbacks_.user, event_id.bytes.data(), &token);
-        switch (answer) {
-            case PUCK_OK: return puck::claimed{event_id, token};
-            case PUCK_DUPLICATE:
-            case PUCK_IN_PROGRESS:
-            case PUCK_STORE_FULL: return puck::unexpected{error(static_cast<reason>(answer))};
-            default: return puck::unexpected{error(reason::store_unavailable)};
-        }
-    } catch (...) {
-        return puck::unexpected{error(reason::store_unavailable)};
-    }
-
-    reason commit(const puck::claimed& claim) noexcept override { return settle(callbacks_.commit, claim); }
-    reason release(const puck::claimed& claim) noexcept override { return settle(callbacks_.release, claim); }
+    [[nodiscard]] std::chrono::seconds ttl() const noexcept override { return std::chrono::seconds(callbacks_.ttl); }
 
 private:
-    reason settle(decltype(puck_callbacks::commit) how, const puck::claimed& claim) noexcept try {
-        const std::int32_t answer = how(callbacks_.user, claim.event_id.bytes.data(), claim.token);
-        const bool is_known = answer == PUCK_OK || answer == PUCK_CLAIM_LOST;
-        return is_known ? static_cast<reason>(answer) : reason::store_unavailable;
-    } catch (...) {
-        return reason::store_unavailable;
+    puck::result<puck::claim> do_claim(const puck::uuid& id) override {
+        std::uint64_t token = 0;
+        const std::int32_t answer = callbacks_.claim(callbacks_.user, id.bytes.data(), &token);
+        if (answer != PUCK_OK) return puck::unexpected{error(static_cast<reason>(answer))};
+        return puck::claim{id, token};
     }
 
-    const puck_callbacks callbacks_;
+    reason do_commit(const puck::claim& held) override { return settle(callbacks_.commit, held); }
+    reason do_release(const puck::claim& held) override { return settle(callbacks_.release, held); }
+
+    reason settle(decltype(puck_dedupe_callbacks::commit) how, const puck::claim& held) const {
+        return static_cast<reason>(how(callbacks_.user, held.id.bytes.data(), held.token));
+    }
+
+    const puck_dedupe_callbacks callbacks_;
 };
 
 puck::uuid uuid_of(const std::uint8_t* id) noexcept {
@@ -64,7 +56,7 @@ puck::uuid uuid_of(const std::uint8_t* id) noexcept {
 
 /// Commits or releases a claim.
 std::int32_t settle(puck_dedupe* dedupe, const std::uint8_t* id, std::uint64_t token,
-                    reason (puck::dedupe_store::*how)(const puck::claimed&)) noexcept {
+                    reason (puck::dedupe_store::*how)(const puck::claim&) noexcept) noexcept {
     return guarded(nullptr, [&]() -> outcome {
         if (dedupe == nullptr || id == nullptr) return null_pointer;
         return failure(((*dedupe->core).*how)({uuid_of(id), token}));
@@ -73,15 +65,16 @@ std::int32_t settle(puck_dedupe* dedupe, const std::uint8_t* id, std::uint64_t t
 
 }  // namespace
 
-std::int32_t puck_lru_new(const puck_lru_settings* settings, puck_dedupe** dedupe, const char** detail) {
+std::int32_t puck_dedupe_new_lru(const puck_dedupe_lru_settings* settings, puck_dedupe** dedupe, const char** detail) {
     if (dedupe != nullptr) *dedupe = nullptr;
     return guarded(detail, [&]() -> outcome {
         if (dedupe == nullptr) return null_pointer;
-        puck_lru_settings given = PUCK_LRU_SETTINGS_INIT;
+        puck_dedupe_lru_settings given = PUCK_DEDUPE_LRU_SETTINGS_INIT;
         if (!puck_c::read(settings, given)) return puck_c::bad_struct;
         const auto capacity = std::min<std::uint64_t>(given.capacity, std::numeric_limits<std::size_t>::max());
-        auto made = puck::lru_dedupe::make(
-            {.capacity = static_cast<std::size_t>(capacity), .ttl = given.ttl, .lease = given.lease});
+        auto made = puck::lru_dedupe::make({.capacity = static_cast<std::size_t>(capacity),
+                                            .ttl = std::chrono::seconds(given.ttl),
+                                            .lease = std::chrono::seconds(given.lease)});
         if (!made) return made.error();
         const puck::lru_dedupe* const lru = made->get();
         *dedupe = new puck_dedupe{std::move(*made), lru};
@@ -89,13 +82,17 @@ std::int32_t puck_lru_new(const puck_lru_settings* settings, puck_dedupe** dedup
     });
 }
 
-std::int32_t puck_callbacks_new(const puck_callbacks* callbacks, puck_dedupe** dedupe, const char** detail) {
+std::int32_t puck_dedupe_new_callbacks(const puck_dedupe_callbacks* callbacks, puck_dedupe** dedupe,
+                                       const char** detail) {
     if (dedupe != nullptr) *dedupe = nullptr;
     return guarded(detail, [&]() -> outcome {
-        puck_callbacks given = PUCK_CALLBACKS_INIT;
+        puck_dedupe_callbacks given = PUCK_DEDUPE_CALLBACKS_INIT;
         if (dedupe == nullptr || callbacks == nullptr) return null_pointer;
         if (!puck_c::read(callbacks, given)) return puck_c::bad_struct;
         if (given.claim == nullptr || given.commit == nullptr || given.release == nullptr) return null_pointer;
+        if (given.ttl < 1)
+            return error(reason::invalid_argument,
+                         "The ttl is not positive. Set it to the seconds for which a committed event is remembered.");
         *dedupe = new puck_dedupe{std::make_shared<callback_dedupe>(given), nullptr};
         return std::nullopt;
     });
@@ -107,9 +104,9 @@ std::int32_t puck_dedupe_claim(puck_dedupe* dedupe, const std::uint8_t* id, std:
     if (token != nullptr) *token = 0;
     return guarded(nullptr, [&]() -> outcome {
         if (dedupe == nullptr || id == nullptr || token == nullptr) return null_pointer;
-        const auto claimed = dedupe->core->claim(uuid_of(id));
-        if (!claimed) return claimed.error();
-        *token = claimed->token;
+        const auto held = dedupe->core->claim(uuid_of(id));
+        if (!held) return held.error();
+        *token = held->token;
         return std::nullopt;
     });
 }
@@ -122,20 +119,20 @@ std::int32_t puck_dedupe_release(puck_dedupe* dedupe, const std::uint8_t* id, st
     return settle(dedupe, id, token, &puck::dedupe_store::release);
 }
 
-std::int32_t puck_lru_get_stats(const puck_dedupe* dedupe, puck_lru_stats* stats) {
+std::int32_t puck_dedupe_get_stats(const puck_dedupe* dedupe, puck_dedupe_stats* stats) {
     const bool is_good = stats != nullptr && puck_c::clear(*stats);
     return guarded(nullptr, [&]() -> outcome {
         if (dedupe == nullptr || stats == nullptr) return null_pointer;
         if (!is_good) return puck_c::bad_struct;
         if (dedupe->lru == nullptr) return error(reason::invalid_argument);
         const puck::dedupe_stats now = dedupe->lru->stats();
-        puck_c::write(*stats, puck_lru_stats{0, now.claims, now.duplicates, now.contended, now.early_evictions,
-                                             now.expired_leases, now.done, now.in_progress});
+        puck_c::write(*stats, puck_dedupe_stats{0, now.claims, now.duplicates, now.contended, now.early_evictions,
+                                                now.expired_leases, now.done, now.in_progress});
         return std::nullopt;
     });
 }
 
-std::int32_t puck_lru_seen(const puck_dedupe* dedupe, const std::uint8_t* id, std::int32_t* seen) {
+std::int32_t puck_dedupe_seen(const puck_dedupe* dedupe, const std::uint8_t* id, std::int32_t* seen) {
     if (seen != nullptr) *seen = 0;
     return guarded(nullptr, [&]() -> outcome {
         if (dedupe == nullptr || id == nullptr || seen == nullptr) return null_pointer;

@@ -1,4 +1,4 @@
-// What stands behind the opaque types of the C header.
+// The opaque types of the C header.
 #pragma once
 
 #include <puck/webhooks.h>
@@ -18,6 +18,7 @@ struct puck_verifier {
 
 struct puck_event {
     explicit puck_event(puck::event&& taken) noexcept : owned(std::move(taken)), shown(&*owned) {}
+    explicit puck_event(puck::verified&& taken) noexcept : puck_event(std::move(taken).event()) {}
     explicit puck_event(const puck::event* of_a_delivery) noexcept : shown(of_a_delivery) {}
     puck_event(const puck_event&) = delete;
     puck_event& operator=(const puck_event&) = delete;

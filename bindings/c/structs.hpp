@@ -40,35 +40,35 @@ bool has_size(const Struct& given) noexcept {
 }
 
 template <class Struct>
-unsigned char* bytes_behind(Struct& known) noexcept {
+unsigned char* bytes_after(Struct& known) noexcept {
     return reinterpret_cast<unsigned char*>(&known) + sizeof(Struct);
 }
 
-/// Reads a struct that the caller has filled; `into` keeps its values if the pointer is null. False if it is not one, or
-/// if it asks for what a later version knows.
+/// Reads a struct that the caller has filled; `into` keeps its values if the pointer is null. False if its size is
+/// wrong, or if it asks for what only a later version knows.
 template <class Struct>
 bool read(const Struct* given, Struct& into) noexcept {
     if (given == nullptr) return true;
     if (!has_size(*given)) return false;
-    const unsigned char* const behind = bytes_behind(const_cast<Struct&>(*given));
+    const unsigned char* const rest = bytes_after(const_cast<Struct&>(*given));
     const std::size_t more = static_cast<std::size_t>(given->struct_size) - sizeof(Struct);
-    if (std::any_of(behind, behind + more, [](unsigned char byte) { return byte != 0; })) return false;
+    if (std::any_of(rest, rest + more, [](unsigned char byte) { return byte != 0; })) return false;
     into = *given;
     return true;
 }
 
-/// Writes a struct for the caller: what a later version knows of it is zero. False if it is none.
+/// Writes a struct for the caller, with zeros in what only a later version knows. False if its size is wrong.
 template <class Struct>
 bool write(Struct& to, const Struct& value) noexcept {
     if (!has_size(to)) return false;
     const std::uint64_t size = to.struct_size;
     to = value;
     to.struct_size = size;
-    std::memset(bytes_behind(to), 0, static_cast<std::size_t>(size) - sizeof(Struct));
+    std::memset(bytes_after(to), 0, static_cast<std::size_t>(size) - sizeof(Struct));
     return true;
 }
 
-/// Sets a struct to zero before anything is known; false if it is none.
+/// Sets a struct to zero before anything is known. False if its size is wrong.
 template <class Struct>
 bool clear(Struct& to) noexcept {
     return write(to, Struct{});

@@ -1,4 +1,4 @@
-// The C door: signing, verifying, events and receiving. The stores are in dedupe_c.cpp.
+// The C API: signing, verifying, events and receiving. The stores are in dedupe_c.cpp.
 
 #include "guard.hpp"
 #include "handles.hpp"
@@ -9,12 +9,15 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <memory_resource>
 #include <optional>
 #include <span>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -22,6 +25,7 @@ using puck::error;
 using puck::reason;
 using puck_c::failure;
 using puck_c::guarded;
+using puck_c::judged;
 using puck_c::null_pointer;
 using puck_c::outcome;
 
@@ -56,105 +60,160 @@ constexpr std::pair<std::int32_t, reason> pins[]{
     {PUCK_INTERNAL, reason::internal},
 };
 static_assert(std::ranges::all_of(pins, [](auto pin) { return pin.first == static_cast<std::int32_t>(pin.second); }));
-static_assert(PUCK_SEVERITY_LOW == static_cast<int>(puck::severity::low) + 1);
-static_assert(PUCK_SEVERITY_CRITICAL == static_cast<int>(puck::severity::critical) + 1);
+static_assert(PUCK_SEVERITY_LOW == static_cast<int>(puck::severity::low));
+static_assert(PUCK_SEVERITY_CRITICAL == static_cast<int>(puck::severity::critical));
 
 // The longest header: t, twelve digits, and a v1 for each secret.
 static_assert(PUCK_SIGNATURE_SIZE > 2 + 12 + puck::secret_ring::max_secrets * (4 + 2 * sizeof(puck::mac_bytes)));
 
-puck::result<puck::secret_ring> ring_of(const puck_bytes* given, std::size_t count) {
+static_assert(std::has_unique_object_representations_v<puck_verdict>, "a later field would hide in its padding");
+
+std::chrono::sys_seconds time_of(std::int64_t unix_seconds) noexcept {
+    return std::chrono::sys_seconds(std::chrono::seconds(unix_seconds));
+}
+
+/// More secrets than a ring takes are not even read: it refuses their number.
+puck::result<puck::secret_ring> ring_of(const puck_bytes* given, std::size_t count) noexcept {
+    std::array<std::string_view, puck::secret_ring::max_secrets + 1> texts;
     if (given == nullptr && count > 0) return puck::unexpected{null_pointer};
-    std::vector<puck::secret> secrets;
-    for (std::size_t i = 0; i < std::min(count, puck::secret_ring::max_secrets + 1); ++i) {
+    for (std::size_t i = 0; count < texts.size() && i < count; ++i) {
         const auto bytes = puck_c::view(given[i]);
         if (!bytes) return puck::unexpected{null_pointer};
-        auto made = puck::secret::make(*bytes);
-        if (!made) return puck::unexpected{made.error()};
-        secrets.push_back(std::move(*made));
+        texts[i] = *bytes;
     }
-    return puck::secret_ring::make(std::move(secrets));
+    return puck::secret_ring::make(std::span(texts).first(std::min(count, texts.size())));
 }
 
-puck::result<puck::verifier> verifier_of(const puck_bytes* secrets, std::size_t secret_count,
-                                         const puck_verifier_settings* settings) {
-    puck_verifier_settings given = PUCK_VERIFIER_SETTINGS_INIT;
-    if (!puck_c::read(settings, given)) return puck::unexpected{puck_c::bad_struct};
-    const auto max_body = std::min<std::uint64_t>(given.max_body, std::numeric_limits<std::size_t>::max());
-    auto ring = ring_of(secrets, secret_count);
-    if (!ring) return puck::unexpected{ring.error()};
-    return puck::verifier::make(std::move(*ring), {given.tolerance, static_cast<std::size_t>(max_body)});
+/// Makes the handle of a verifier or a receiver, whose core is made by `make` from the secrets and the settings.
+template <class Handle, class Make>
+std::int32_t make_judge(const puck_bytes* secrets, std::size_t secret_count, const puck_verifier_settings* settings,
+                        Handle** handle, const char** detail, Make make) {
+    if (handle != nullptr) *handle = nullptr;
+    return guarded(detail, [&]() -> outcome {
+        if (handle == nullptr) return null_pointer;
+        puck_verifier_settings given = PUCK_VERIFIER_SETTINGS_INIT;
+        if (!puck_c::read(settings, given)) return puck_c::bad_struct;
+        const auto max_body = std::min<std::uint64_t>(given.max_body, std::numeric_limits<std::size_t>::max());
+        auto ring = ring_of(secrets, secret_count);
+        if (!ring) return ring.error();
+        auto made = make(std::move(*ring), std::chrono::seconds(given.tolerance), static_cast<std::size_t>(max_body));
+        if (!made) return made.error();
+        *handle = new Handle{std::move(*made)};
+        return std::nullopt;
+    });
 }
 
-// --- Accounts ---------------------------------------------------------------------------------------------------------
+// --- Verdicts and events ---------------------------------------------------------------------------------------------
 
-/// Where to put the sentence. None if there is no account, or one that is none.
-const char** detail_of(puck_account* account) noexcept {
-    return account != nullptr && puck_c::clear(*account) ? &account->detail : nullptr;
-}
+void copy_text(std::string_view text, char* to) noexcept { *std::ranges::copy(text, to).out = '\0'; }
 
-bool is_missing_or_good(const puck_account* account) noexcept {
-    return account == nullptr || puck_c::has_size(*account);
+std::int32_t severity_of(const puck::event& event) noexcept {
+    return event.severity() ? static_cast<std::int32_t>(*event.severity()) : PUCK_SEVERITY_NONE;
 }
 
 puck_event_fields fields_of(const puck::event& event) noexcept {
     puck_event_fields fields{};
     fields.event_id = puck_c::bytes_of(event.event_id());
     fields.event_type = puck_c::bytes_of(event.event_type());
-    fields.emitted_at = puck_c::bytes_of(event.emitted_at_text());
+    fields.emitted_at_text = puck_c::bytes_of(event.emitted_at_text());
     fields.api_version = puck_c::bytes_of(event.api_version());
-    fields.data = puck_c::bytes_of(event.data());
-    fields.emitted_at_seconds = event.emitted_at().seconds;
-    fields.emitted_at_nanoseconds = event.emitted_at().nanoseconds;
-    fields.severity = event.severity() ? static_cast<std::int32_t>(*event.severity()) + 1 : PUCK_SEVERITY_NONE;
+    fields.data_json = puck_c::bytes_of(event.data_json());
+    fields.emitted_at_seconds = event.emitted_at().seconds.time_since_epoch().count();
+    fields.emitted_at_nanoseconds = static_cast<std::int32_t>(event.emitted_at().nanoseconds.count());
+    fields.severity = severity_of(event);
     std::ranges::copy(event.id().bytes, fields.id);
     return fields;
 }
 
-void copy_text(std::string_view text, char* to) noexcept { *std::ranges::copy(text, to).out = '\0'; }
-
-void tell(puck_account* account, const puck::authenticity& proof) noexcept {
-    if (account == nullptr) return;
-    account->is_authentic = 1;
-    account->timestamp = proof.timestamp;
-    account->secret_index = static_cast<std::int32_t>(proof.secret_index);
-    copy_text(proof.secret_fingerprint, account->secret_fingerprint);
+void fill(puck_verdict& verdict, const puck::proof& proof) noexcept {
+    verdict.is_authentic = 1;
+    verdict.timestamp = proof.timestamp.time_since_epoch().count();
+    verdict.skew_seconds = proof.skew_seconds.count();
+    verdict.secret_index = static_cast<std::int32_t>(proof.secret_index);
+    copy_text(proof.secret_fingerprint, verdict.secret_fingerprint);
 }
 
-void tell(puck_account* account, const puck::event& event) noexcept {
-    if (account == nullptr) return;
-    copy_text(event.event_id(), account->event_id);
-    copy_text(event.event_type(), account->event_type);
+void fill(puck_verdict& verdict, const puck::event& event) noexcept {
+    verdict.has_event = 1;
+    verdict.emitted_at_seconds = event.emitted_at().seconds.time_since_epoch().count();
+    verdict.emitted_at_nanoseconds = static_cast<std::int32_t>(event.emitted_at().nanoseconds.count());
+    verdict.severity = severity_of(event);
+    copy_text(event.event_id(), verdict.event_id);
+    copy_text(event.event_type(), verdict.event_type);
+    copy_text(event.api_version(), verdict.api_version);
 }
 
-/// Both verifications: with the window as of `now`, or without one.
-std::int32_t verify(const puck_verifier* verifier, const void* body, std::size_t body_size, const char* signature,
-                    std::size_t signature_size, std::optional<std::int64_t> now, puck_account* account) noexcept {
-    return guarded(detail_of(account), [&]() -> outcome {
-        const auto bytes = puck_c::view(body, body_size);
-        const auto header = puck_c::view(signature, signature_size);
-        if (verifier == nullptr || !bytes || !header) return null_pointer;
-        if (!is_missing_or_good(account)) return puck_c::bad_struct;
-
-        const auto authentic = verifier->core.dangerously_verify_without_window(*bytes, *header);
-        if (!authentic) return authentic.error();
-        tell(account, *authentic);
-        if (!now) return std::nullopt;
-        return failure(verifier->core.check_window(authentic->timestamp, *now));
-    });
+outcome refuse(puck_verdict& verdict, const puck::rejection& no) noexcept {
+    if (no.proof) fill(verdict, *no.proof);
+    if (no.event) fill(verdict, *no.event);
+    return no;
 }
 
-// --- Receiving --------------------------------------------------------------------------------------------------------
+// --- Judging ---------------------------------------------------------------------------------------------------------
 
-/// The caller's header lines as the core takes them. None if an element holds a null pointer.
-bool read_headers(const puck_header* given, std::size_t count, std::pmr::vector<puck::header>& headers) {
-    headers.reserve(count);
-    for (const puck_header& line : std::span(given, count)) {
+/// A request as C gives it.
+struct given_request {
+    const puck_header* headers;
+    std::size_t header_count;
+    const void* body;
+    std::size_t body_size;
+    std::int64_t received_at;
+};
+
+/// The caller's header lines as the core takes them. False if an element holds a null pointer.
+bool read_headers(const given_request& given, std::pmr::vector<puck::header>& headers) {
+    headers.reserve(given.header_count);
+    for (const puck_header& line : std::span(given.headers, given.header_count)) {
         const auto name = puck_c::view(line.name);
         const auto value = puck_c::view(line.value);
         if (!name || !value) return false;
         headers.push_back({*name, *value});
     }
     return true;
+}
+
+/// Verifies or receives a request, and makes the handle of its event or delivery.
+template <class Judge, class Core, class Accepted, class Handle>
+std::int32_t judge(const Judge* by, puck::result<Accepted, puck::rejection> (Core::*how)(const puck::request&) const,
+                   const given_request& given, Handle** handle, puck_verdict* verdict) {
+    if (handle != nullptr) *handle = nullptr;
+    return judged(verdict, [&](puck_verdict& filled) -> outcome {
+        const auto body = puck_c::view(given.body, given.body_size);
+        if (by == nullptr || handle == nullptr || !body) return null_pointer;
+        if (given.headers == nullptr && given.header_count > 0) return null_pointer;
+
+        std::array<std::byte, 4096> room;  // enough for the headers of most requests, so that they need no allocation
+        std::pmr::monotonic_buffer_resource memory(room.data(), room.size());
+        std::pmr::vector<puck::header> headers(&memory);
+        if (given.header_count > headers.max_size())
+            return error(reason::invalid_argument, "The count of headers is more than any memory could hold.");
+        if (!read_headers(given, headers)) return null_pointer;
+
+        auto accepted = (by->core.*how)({headers, *body, time_of(given.received_at)});
+        if (!accepted) return refuse(filled, accepted.error());
+        fill(filled, accepted->proof());
+        fill(filled, accepted->event());
+        *handle = new Handle(std::move(*accepted));
+        return std::nullopt;
+    });
+}
+
+using judge_signature = puck::result<puck::proof, puck::rejection> (puck::verifier::*)(
+    std::string_view, std::string_view, std::chrono::sys_seconds) const noexcept;
+
+/// Judges a signature alone, with the window or without it.
+std::int32_t judge(const puck_verifier* verifier, judge_signature how, const void* body, std::size_t body_size,
+                   const char* signature, std::size_t signature_size, std::int64_t received_at,
+                   puck_verdict* verdict) noexcept {
+    return judged(verdict, [&](puck_verdict& filled) -> outcome {
+        const auto bytes = puck_c::view(body, body_size);
+        const auto header = puck_c::view(signature, signature_size);
+        if (verifier == nullptr || !bytes || !header) return null_pointer;
+        const auto proof = (verifier->core.*how)(*bytes, *header, time_of(received_at));
+        if (!proof) return refuse(filled, proof.error());
+        fill(filled, *proof);
+        return std::nullopt;
+    });
 }
 
 /// Settles a delivery, one way or the other.
@@ -181,7 +240,7 @@ std::int32_t puck_sign(const puck_bytes* secrets, std::size_t secret_count, cons
         if (signature == nullptr || !bytes) return null_pointer;
         const auto ring = ring_of(secrets, secret_count);
         if (!ring) return ring.error();
-        const auto value = puck::sign(*ring, *bytes, timestamp);
+        const auto value = puck::sign(*ring, *bytes, time_of(timestamp));
         if (!value) return value.error();
         if (value->size() >= signature_size)
             return error(reason::invalid_argument, "There is too little room for the signature.");
@@ -192,27 +251,33 @@ std::int32_t puck_sign(const puck_bytes* secrets, std::size_t secret_count, cons
 
 std::int32_t puck_verifier_new(const puck_bytes* secrets, std::size_t secret_count,
                                const puck_verifier_settings* settings, puck_verifier** verifier, const char** detail) {
-    if (verifier != nullptr) *verifier = nullptr;
-    return guarded(detail, [&]() -> outcome {
-        if (verifier == nullptr) return null_pointer;
-        auto made = verifier_of(secrets, secret_count, settings);
-        if (!made) return made.error();
-        *verifier = new puck_verifier{std::move(*made)};
-        return std::nullopt;
+    return make_judge(secrets, secret_count, settings, verifier, detail, [](auto ring, auto tolerance, auto max_body) {
+        return puck::verifier::make(std::move(ring), {tolerance, max_body});
     });
 }
 
 void puck_verifier_free(puck_verifier* verifier) { delete verifier; }
 
-std::int32_t puck_verify(const puck_verifier* verifier, const void* body, std::size_t body_size, const char* signature,
-                         std::size_t signature_size, std::int64_t now, puck_account* account) {
-    return verify(verifier, body, body_size, signature, signature_size, now, account);
+std::int32_t puck_verifier_verify(const puck_verifier* verifier, const puck_header* headers, std::size_t header_count,
+                                  const void* body, std::size_t body_size, std::int64_t received_at, puck_event** event,
+                                  puck_verdict* verdict) {
+    return judge(verifier, &puck::verifier::verify, {headers, header_count, body, body_size, received_at}, event,
+                 verdict);
 }
 
-std::int32_t puck_dangerously_verify_without_window(const puck_verifier* verifier, const void* body,
-                                                    std::size_t body_size, const char* signature,
-                                                    std::size_t signature_size, puck_account* account) {
-    return verify(verifier, body, body_size, signature, signature_size, std::nullopt, account);
+std::int32_t puck_verifier_verify_signature(const puck_verifier* verifier, const void* body, std::size_t body_size,
+                                            const char* signature, std::size_t signature_size, std::int64_t received_at,
+                                            puck_verdict* verdict) {
+    return judge(verifier, &puck::verifier::verify_signature, body, body_size, signature, signature_size, received_at,
+                 verdict);
+}
+
+std::int32_t puck_verifier_dangerously_verify_without_window(const puck_verifier* verifier, const void* body,
+                                                             std::size_t body_size, const char* signature,
+                                                             std::size_t signature_size, std::int64_t received_at,
+                                                             puck_verdict* verdict) {
+    return judge(verifier, &puck::verifier::dangerously_verify_without_window, body, body_size, signature,
+                 signature_size, received_at, verdict);
 }
 
 std::int32_t puck_parse_envelope(const void* body, std::size_t body_size, puck_event** event, const char** detail) {
@@ -220,7 +285,7 @@ std::int32_t puck_parse_envelope(const void* body, std::size_t body_size, puck_e
     return guarded(detail, [&]() -> outcome {
         const auto bytes = puck_c::view(body, body_size);
         if (event == nullptr || !bytes) return null_pointer;
-        auto parsed = puck::dangerously_parse_envelope(*bytes);
+        auto parsed = puck::parse_envelope(*bytes);
         if (!parsed) return parsed.error();
         *event = new puck_event(std::move(*parsed));
         return std::nullopt;
@@ -229,7 +294,7 @@ std::int32_t puck_parse_envelope(const void* body, std::size_t body_size, puck_e
 
 void puck_event_free(puck_event* event) { delete event; }
 
-std::int32_t puck_event_get(const puck_event* event, puck_event_fields* fields) {
+std::int32_t puck_event_get_fields(const puck_event* event, puck_event_fields* fields) {
     const bool is_good = fields != nullptr && puck_c::clear(*fields);
     return guarded(nullptr, [&]() -> outcome {
         if (event == nullptr || fields == nullptr) return null_pointer;
@@ -242,47 +307,18 @@ std::int32_t puck_event_get(const puck_event* event, puck_event_fields* fields) 
 std::int32_t puck_receiver_new(const puck_bytes* secrets, std::size_t secret_count,
                                const puck_verifier_settings* settings, puck_dedupe* dedupe, puck_receiver** receiver,
                                const char** detail) {
-    if (receiver != nullptr) *receiver = nullptr;
-    return guarded(detail, [&]() -> outcome {
-        if (receiver == nullptr || dedupe == nullptr) return null_pointer;
-        auto made = verifier_of(secrets, secret_count, settings);
-        if (!made) return made.error();
-        *receiver = new puck_receiver{puck::receiver(std::move(*made), dedupe->core)};
-        return std::nullopt;
+    return make_judge(secrets, secret_count, settings, receiver, detail, [&](auto ring, auto tolerance, auto max_body) {
+        return puck::receiver::make(std::move(ring), {tolerance, max_body, dedupe == nullptr ? nullptr : dedupe->core});
     });
 }
 
 void puck_receiver_free(puck_receiver* receiver) { delete receiver; }
 
-std::int32_t puck_receive(const puck_receiver* receiver, const puck_header* headers, std::size_t header_count,
-                          const void* body, std::size_t body_size, std::int64_t now, puck_delivery** delivery,
-                          puck_account* account) {
-    if (delivery != nullptr) *delivery = nullptr;
-    return guarded(detail_of(account), [&]() -> outcome {
-        const auto bytes = puck_c::view(body, body_size);
-        if (receiver == nullptr || delivery == nullptr || !bytes) return null_pointer;
-        if (headers == nullptr && header_count > 0) return null_pointer;
-        if (!is_missing_or_good(account)) return puck_c::bad_struct;
-
-        std::array<std::byte, 4096> room;  // enough for the headers of most requests, so that they need no allocation
-        std::pmr::monotonic_buffer_resource memory(room.data(), room.size());
-        std::pmr::vector<puck::header> lines(&memory);
-        if (header_count > lines.max_size())
-            return error(reason::invalid_argument, "The count of headers is more than any memory could hold.");
-        if (!read_headers(headers, header_count, lines)) return null_pointer;
-
-        auto judged = receiver->core.receive({lines, *bytes, now});
-        if (!judged) {
-            const puck::rejection& no = judged.error();
-            if (no.authenticity) tell(account, *no.authenticity);
-            if (no.event) tell(account, *no.event);
-            return no;
-        }
-        tell(account, judged->authenticity());
-        tell(account, judged->event());
-        *delivery = new puck_delivery(std::move(*judged));
-        return std::nullopt;
-    });
+std::int32_t puck_receiver_receive(const puck_receiver* receiver, const puck_header* headers, std::size_t header_count,
+                                   const void* body, std::size_t body_size, std::int64_t received_at,
+                                   puck_delivery** delivery, puck_verdict* verdict) {
+    return judge(receiver, &puck::receiver::receive, {headers, header_count, body, body_size, received_at}, delivery,
+                 verdict);
 }
 
 const puck_event* puck_delivery_event(const puck_delivery* delivery) {

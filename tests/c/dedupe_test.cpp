@@ -1,4 +1,4 @@
-// The C door's stores: the built-in one by hand, and one made of callbacks that fail, block, throw and call back.
+// The C API's stores: the built-in one by hand, and one made of callbacks that fail, block, throw and call back.
 #include "c/support.hpp"
 
 #include <doctest/doctest.h>
@@ -18,7 +18,7 @@ namespace {
 constexpr std::uint8_t id[16] = {1, 2, 3};
 const std::string body = support::envelope();
 
-/// Callbacks that do as they are told, and count.
+/// Callbacks that answer what a test wants, and count.
 struct scripted {
     std::function<std::int32_t(const std::uint8_t*, std::uint64_t*)> on_claim = [](auto, std::uint64_t* token) {
         *token = 42;
@@ -39,7 +39,8 @@ struct scripted {
     }
 
     c::dedupe store() {
-        puck_callbacks callbacks = PUCK_CALLBACKS_INIT;
+        puck_dedupe_callbacks callbacks = PUCK_DEDUPE_CALLBACKS_INIT;
+        callbacks.ttl = 86'400;
         callbacks.user = this;
         callbacks.claim = [](void* user, const std::uint8_t* event_id, std::uint64_t* token) {
             auto& self = *static_cast<scripted*>(user);
@@ -55,7 +56,7 @@ struct scripted {
             return self.settle(self.releases, self.on_release, event_id, token);
         };
         puck_dedupe* made = nullptr;
-        REQUIRE(puck_callbacks_new(&callbacks, &made, nullptr) == PUCK_OK);
+        REQUIRE(puck_dedupe_new_callbacks(&callbacks, &made, nullptr) == PUCK_OK);
         return c::dedupe(made);
     }
 };
@@ -63,7 +64,7 @@ struct scripted {
 }  // namespace
 
 TEST_CASE("C: the built-in store claims, commits, releases and counts") {
-    const auto store = c::lru({sizeof(puck_lru_settings), 1, 86'400, 60});
+    const auto store = c::lru({sizeof(puck_dedupe_lru_settings), 1, 86'400, 60});
     constexpr std::uint8_t other[16] = {9};
     std::uint64_t token = 0, second = 0;
     std::int32_t seen = 7;
@@ -72,19 +73,22 @@ TEST_CASE("C: the built-in store claims, commits, releases and counts") {
     CHECK(puck_dedupe_claim(store.get(), other, &second) == PUCK_STORE_FULL);
     CHECK(second == 0);
     CHECK(puck_dedupe_commit(store.get(), id, token + 1) == PUCK_CLAIM_LOST);
+    CHECK(puck_dedupe_release(store.get(), id, token + 1) == PUCK_CLAIM_LOST);
     CHECK(puck_dedupe_release(store.get(), id, token) == PUCK_OK);
-    CHECK(puck_dedupe_release(store.get(), id, token) == PUCK_CLAIM_LOST);
+    CHECK(puck_dedupe_release(store.get(), id, token) == PUCK_OK);
     CHECK(puck_dedupe_claim(store.get(), id, &token) == PUCK_OK);
-    CHECK(puck_lru_seen(store.get(), id, &seen) == PUCK_OK);
+    CHECK(puck_dedupe_seen(store.get(), id, &seen) == PUCK_OK);
     CHECK(seen == 0);
     CHECK(puck_dedupe_commit(store.get(), id, token) == PUCK_OK);
-    CHECK(puck_lru_seen(store.get(), id, &seen) == PUCK_OK);
+    CHECK(puck_dedupe_commit(store.get(), id, token) == PUCK_OK);
+    CHECK(puck_dedupe_release(store.get(), id, token) == PUCK_CLAIM_LOST);
+    CHECK(puck_dedupe_seen(store.get(), id, &seen) == PUCK_OK);
     CHECK(seen == 1);
     CHECK(puck_dedupe_claim(store.get(), id, &token) == PUCK_DUPLICATE);
     CHECK(puck_dedupe_claim(store.get(), other, &token) == PUCK_OK);
 
-    puck_lru_stats stats = PUCK_LRU_STATS_INIT;
-    REQUIRE(puck_lru_get_stats(store.get(), &stats) == PUCK_OK);
+    puck_dedupe_stats stats = PUCK_DEDUPE_STATS_INIT;
+    REQUIRE(puck_dedupe_get_stats(store.get(), &stats) == PUCK_OK);
     CHECK(stats.claims == 3);
     CHECK(stats.duplicates == 1);
     CHECK(stats.contended == 1);
@@ -120,11 +124,11 @@ TEST_CASE("C: a store of callbacks is asked for each delivery, with the event's 
     forged.body += ' ';
     CHECK(forged.receive(receiver) == PUCK_SIGNATURE_MISMATCH);
     CHECK(script.claims == 1);
-    CHECK(puck_lru_get_stats(store.get(), nullptr) == PUCK_INVALID_ARGUMENT);
-    puck_lru_stats stats = PUCK_LRU_STATS_INIT;
-    CHECK(puck_lru_get_stats(store.get(), &stats) == PUCK_INVALID_ARGUMENT);
+    CHECK(puck_dedupe_get_stats(store.get(), nullptr) == PUCK_INVALID_ARGUMENT);
+    puck_dedupe_stats stats = PUCK_DEDUPE_STATS_INIT;
+    CHECK(puck_dedupe_get_stats(store.get(), &stats) == PUCK_INVALID_ARGUMENT);
     std::int32_t seen = 1;
-    CHECK(puck_lru_seen(store.get(), id, &seen) == PUCK_INVALID_ARGUMENT);
+    CHECK(puck_dedupe_seen(store.get(), id, &seen) == PUCK_INVALID_ARGUMENT);
     CHECK(seen == 0);
 }
 
@@ -166,7 +170,8 @@ TEST_CASE("C: what a claim may answer is passed on, and everything else is store
         c::request request{body};
         CHECK(request.receive(receiver) == expected);
         CHECK(request.got == nullptr);
-        CHECK(request.account.is_authentic == 1);
+        CHECK(request.verdict.is_authentic == 1);
+        CHECK(request.verdict.event_id == support::event_id);
         std::uint64_t token = 1;
         CHECK(puck_dedupe_claim(store.get(), id, &token) == expected);
         CHECK(token == 0);
@@ -232,19 +237,19 @@ TEST_CASE("C: a callback that blocks holds up nobody else") {
     const auto store = script.store();
     const auto receiver = c::make_receiver(store.get());
     c::request slow{body};
-    std::int32_t came_to = -99;
-    std::thread waiting([&] { came_to = slow.receive(receiver); });
+    std::int32_t result = -99;
+    std::thread waiting([&] { result = slow.receive(receiver); });
     entered.get_future().wait();
     c::request quick{support::envelope("018f2e3a-1c47-7a12-b321-000000000002")};
     CHECK(quick.receive(receiver) == PUCK_OK);
     leave.set_value();
     waiting.join();
-    CHECK(came_to == PUCK_OK);
+    CHECK(result == PUCK_OK);
 }
 
 TEST_CASE("C: a callback may call the library again, the same receiver included") {
     scripted script;
-    const auto behind = c::lru();
+    const auto inner_store = c::lru();
     const auto store = script.store();
     const auto receiver = c::make_receiver(store.get());
     c::request inner{support::envelope("018f2e3a-1c47-7a12-b321-000000000002")};
@@ -254,7 +259,7 @@ TEST_CASE("C: a callback may call the library again, the same receiver included"
             inside = true;
             CHECK(inner.receive(receiver) == PUCK_OK);
         }
-        return puck_dedupe_claim(behind.get(), event_id, token);
+        return puck_dedupe_claim(inner_store.get(), event_id, token);
     };
     c::request outer{body};
     CHECK(outer.receive(receiver) == PUCK_OK);
@@ -281,8 +286,8 @@ TEST_CASE("C: sixteen threads share a receiver, and each event is handled by one
             for (std::size_t i = 0; i < events; ++i) {
                 const puck_header header = c::header("X-Puck-Signature", signatures[i]);
                 puck_delivery* delivery = nullptr;
-                const std::int32_t why = puck_receive(receiver.get(), &header, 1, bodies[i].data(), bodies[i].size(),
-                                                      support::now, &delivery, nullptr);
+                const std::int32_t why = puck_receiver_receive(receiver.get(), &header, 1, bodies[i].data(),
+                                                               bodies[i].size(), c::now, &delivery, nullptr);
                 if (why == PUCK_OK) {
                     ++handled[i];
                     strange += puck_delivery_commit(delivery) != PUCK_OK;
