@@ -15,7 +15,7 @@ set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
 set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS_POLICY ">=")
 
-get_target_property(soversion puck_webhooks_c SOVERSION)
+get_target_property(soversion puck_webhooks SOVERSION)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME libpuck-webhooks${soversion})
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION libs)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_MULTIARCH same)
@@ -27,7 +27,7 @@ set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEV_PACKAGE_MULTIARCH same)
 set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS
   "${CPACK_DEBIAN_RUNTIME_PACKAGE_NAME} (= ${PROJECT_VERSION}), libssl-dev (>= 3.0.3), libsimdjson-dev")
-set(CPACK_DEBIAN_DEV_DESCRIPTION "What programs in C and C++ are built with: the headers and the static library.")
+set(CPACK_DEBIAN_DEV_DESCRIPTION "What programs in C and C++ are built with: the headers, and the static library of C++.")
 
 set(CPACK_DEBIAN_TOOL_PACKAGE_NAME puck-webhooks)
 set(CPACK_DEBIAN_TOOL_PACKAGE_SECTION utils)
@@ -35,7 +35,7 @@ set(CPACK_DEBIAN_TOOL_DESCRIPTION "The command line, which judges one delivery o
 
 include(CPack)
 
-# What Debian wants beside the files is made and installed for its packages only.
+# Debian requires more files in a package. They are made and installed only for the packages.
 set(made ${CMAKE_CURRENT_BINARY_DIR}/debian)
 foreach(component IN LISTS CPACK_COMPONENTS_ALL)
   string(TOUPPER ${component} upper)

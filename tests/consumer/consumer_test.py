@@ -82,33 +82,42 @@ class CMakeConsumer(unittest.TestCase):
 
 
 class PkgConfigConsumer(unittest.TestCase):
-    def flags(self, prefix: Path, *options: str) -> Sequence[str]:
-        (file,) = prefix.rglob("puck-webhooks.pc")
+    def flags(self, prefix: Path, package: str, *options: str) -> Sequence[str]:
+        (file,) = prefix.rglob(f"{package}.pc")
         path = os.pathsep.join(filter(None, (str(file.parent), os.environ.get("PKG_CONFIG_PATH"))))
-        return shlex.split(run("pkg-config", *options, "puck-webhooks", PKG_CONFIG_PATH=path))
+        return shlex.split(run("pkg-config", *options, package, PKG_CONFIG_PATH=path))
 
-    def check(self, prefix: Path, *options: str) -> Sequence[str]:
-        program = folder / f"pkgconfig_{prefix.name}"
-        flags = self.flags(prefix, *options, "--cflags", "--libs")
-        (libdir,) = self.flags(prefix, "--variable=libdir")
-        strict = "-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror"
-        run(C_COMPILER, *strict, HERE / "main.c", "-o", program, *flags, f"-Wl,-rpath,{libdir}")
+    def check(self, compile: Sequence[str | Path], prefix: Path, package: str, *options: str) -> Sequence[str]:
+        """Compiles with the package's flags and runs the program. Returns the libraries that it was linked with."""
+        program = folder / f"{package}_{prefix.name}"
+        flags = self.flags(prefix, package, *options, "--cflags", "--libs")
+        (libdir,) = self.flags(prefix, package, "--variable=libdir")
+        run(*compile, "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-o", program, *flags, f"-Wl,-rpath,{libdir}")
         self.assertEqual(run(program), OK)
-        return flags
+        return [flag for flag in flags if flag.startswith("-l")]
 
-    def test_with_the_shared_library_and_nothing_else(self) -> None:
-        flags = self.check(shared)
-        self.assertEqual([flag for flag in flags if flag.startswith("-l")], ["-lpuck_webhooks"])
+    c = C_COMPILER, "-std=c99", HERE / "main.c"
+    cpp = CXX_COMPILER, "-std=c++20", HERE / "main.cpp"
 
-    def test_with_the_static_library(self) -> None:
-        self.check(static, "--static")
+    def test_in_c_with_the_shared_library_and_nothing_else(self) -> None:
+        self.assertEqual(self.check(self.c, shared, "puck-webhooks"), ["-lpuck_webhooks"])
+
+    def test_in_c_with_the_static_library(self) -> None:
+        self.check(self.c, static, "puck-webhooks", "--static")
+
+    def test_in_cpp_beside_the_shared_library_of_c(self) -> None:
+        libraries = self.check(self.cpp, shared, "puck-webhooks-cpp")
+        self.assertEqual(set(libraries), {"-lpuck_webhooks_cpp", "-lcrypto", "-lsimdjson"})
+
+    def test_in_cpp_with_static_libraries(self) -> None:
+        self.check(self.cpp, static, "puck-webhooks-cpp", "--static")
 
 
 class Prefix(unittest.TestCase):
     def test_no_file_knows_where_it_was_made(self) -> None:
         for prefix in (shared, static):
             texts = [path for path in prefix.rglob("*") if path.suffix in {".cmake", ".pc"}]
-            self.assertGreaterEqual(len(texts), 5)
+            self.assertGreaterEqual(len(texts), 6)
             for path in texts:
                 for place in (folder, ROOT, Path(BUILD).resolve()):
                     self.assertNotIn(str(place), path.read_text(), path)

@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
-static const int64_t now = 1777818121;
+static const int64_t received_at = 1777818121;
 
 static int32_t receive(const puck_receiver* receiver, const char* signature, const char* body) {
     const puck_header header = {{"X-Puck-Signature", strlen("X-Puck-Signature")}, {signature, strlen(signature)}};
     puck_delivery* delivery;
-    int32_t why = puck_receive(receiver, &header, 1, body, strlen(body), now, &delivery, NULL);
+    int32_t why = puck_receiver_receive(receiver, &header, 1, body, strlen(body), received_at, &delivery, NULL);
     if (why == PUCK_OK) why = puck_delivery_commit(delivery);
     puck_delivery_free(delivery);
     return why;
@@ -24,8 +24,8 @@ int main(void) {
     char signature[PUCK_SIGNATURE_SIZE];
     puck_dedupe* dedupe;
     puck_receiver* receiver;
-    if (puck_sign(&secret, 1, body, strlen(body), now, signature, sizeof signature, NULL) != PUCK_OK) return 1;
-    if (puck_lru_new(NULL, &dedupe, NULL) != PUCK_OK) return 1;
+    if (puck_sign(&secret, 1, body, strlen(body), received_at, signature, sizeof signature, NULL) != PUCK_OK) return 1;
+    if (puck_dedupe_new_lru(NULL, &dedupe, NULL) != PUCK_OK) return 1;
     if (puck_receiver_new(&secret, 1, NULL, dedupe, &receiver, NULL) != PUCK_OK) return 1;
 
     const int32_t first = receive(receiver, signature, body);

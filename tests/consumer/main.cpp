@@ -1,7 +1,7 @@
 // What a user's program in C++ would do: a delivery is accepted once, and a forged one is not.
 #include <puck/webhooks.hpp>
 
-#include <cstdint>
+#include <chrono>
 #include <iostream>
 #include <string>
 #include <utility>
@@ -9,11 +9,11 @@
 
 using puck::reason;
 
-constexpr std::int64_t now = 1'777'818'121;
+constexpr std::chrono::sys_seconds now{std::chrono::seconds(1'777'818'121)};
 
 reason receive(const puck::receiver& receiver, const std::vector<puck::header>& headers, const std::string& body) {
     auto delivery = receiver.receive({headers, body, now});
-    return delivery ? delivery->commit() : delivery.error().why();
+    return delivery ? delivery->commit() : delivery.error().reason();
 }
 
 int main() {
@@ -21,7 +21,8 @@ int main() {
                              R"("emitted_at":"2026-05-03T14:22:01Z","api_version":"v1","data":{}})";
     auto secrets = puck::secret_ring::make({"whsec_the-secret-of-this-consumer"}).value();
     const std::string signature = puck::sign(secrets, body, now).value();
-    const puck::receiver receiver(puck::verifier::make(std::move(secrets)).value(), puck::lru_dedupe::make().value());
+    const auto receiver =
+        puck::receiver::make(std::move(secrets), {.dedupe = puck::lru_dedupe::make().value()}).value();
 
     const std::vector<puck::header> headers{{"X-Puck-Signature", signature}};
     const reason first = receive(receiver, headers, body);
