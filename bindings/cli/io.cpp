@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <system_error>
 #include <utility>
@@ -36,12 +37,15 @@ int open_descriptor(const std::string& path, file::mode how, const std::string& 
     return descriptor;
 }
 
-/// A path for a message. The commonest slip is a secret in the place of a path.
-std::string shown_name(const std::string& path) {
-    return path.starts_with("whsec_") ? "a file whose name looks like a secret" : path;
+}  // namespace
+
+std::string shown_name(const std::string& name) {
+    return name.find("whsec_") != std::string::npos ? "something whose name looks like a secret" : name;
 }
 
-}  // namespace
+void say(std::string_view words) {
+    std::fprintf(stderr, "puck-webhooks: %.*s\n", static_cast<int>(words.size()), words.data());
+}
 
 void occupy_closed_streams() noexcept {
     for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
@@ -80,6 +84,11 @@ std::size_t file::read_fully(char* to, std::size_t size) const {
 bool file::is_ready() const noexcept {
     pollfd one{descriptor_, POLLIN, 0};
     return ::poll(&one, 1, 0) != 0;  // an end or an error is an answer too
+}
+
+bool file::is_open_to_others() const noexcept {
+    struct stat is{};
+    return ::fstat(descriptor_, &is) == 0 && (is.st_mode & (S_IRGRP | S_IWGRP | S_IROTH | S_IWOTH)) != 0;
 }
 
 bool file::is_written_by(int descriptor) const noexcept {
@@ -135,22 +144,29 @@ bool line_reader::next(line& into) {
     for (;;) {
         const auto newline = unread().find('\n', searched);
         if (newline != std::string_view::npos && newline <= max_line_) {
-            into = {unread().substr(0, newline), false};
-            begin_ += newline + 1;
+            into = take(newline);
+            ++begin_;
             return true;
         }
         if (unread().size() > max_line_) {
             skip_to_newline();
-            into = {{}, true};
+            into = {{}, ++number_, true};
             return true;
         }
         searched = unread().size();
         if (read_more()) continue;
-        if (unread().empty()) return false;
-        into = {unread(), false};
-        begin_ = end_;
+        if (unread().empty() || (number_ == 0 && unread() == byte_order_mark)) return false;
+        into = take(unread().size());
         return true;
     }
+}
+
+line_reader::line line_reader::take(std::size_t size) noexcept {
+    const std::span<char> text(buffer_.data() + begin_, size);
+    begin_ += size;
+    buffer_[begin_] = '\0';  // in the place of the newline, or of the padding
+    const bool has_mark = number_ == 0 && std::string_view(text.data(), size).starts_with(byte_order_mark);
+    return {text.subspan(has_mark ? byte_order_mark.size() : 0), ++number_, false};
 }
 
 void line_reader::skip_to_newline() {
@@ -167,12 +183,11 @@ void line_reader::skip_to_newline() {
 
 bool line_reader::read_more() {
     if (at_end_) return false;
-    if (begin_ > 0) {
-        buffer_.erase(0, begin_);
-        end_ -= begin_;
-        begin_ = 0;
-    }
-    if (buffer_.size() < end_ + chunk + padding_) buffer_.resize(2 * end_ + chunk + padding_);
+    const std::size_t kept = end_ - begin_;
+    if (begin_ > 0) std::memmove(buffer_.data(), buffer_.data() + begin_, kept);
+    begin_ = 0;
+    end_ = kept;
+    buffer_.resize(2 * kept + chunk + padding_);  // more for a long line, and less again after it
     if (!from_.is_ready()) before_waiting_();
     const std::size_t got = from_.read(buffer_.data() + end_, buffer_.size() - padding_ - end_);
     end_ += got;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -14,6 +15,15 @@ namespace cli {
 struct usage_error : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
+
+/// U+FEFF in UTF-8, which some editors and shells put at the beginning of a text.
+inline constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+
+/// Says something to a person, on standard error.
+void say(std::string_view words);
+
+/// The name of a file or a variable for messages. The most common slip is a secret in the place of a name.
+[[nodiscard]] std::string shown_name(const std::string& name);
 
 /// Puts something unusable in the place of each standard stream that is closed. Otherwise the next file to be opened
 /// would take its number, and be read or written in its stead.
@@ -38,6 +48,9 @@ public:
 
     /// Whether a read would answer at once.
     [[nodiscard]] bool is_ready() const noexcept;
+
+    /// Whether others than its owner may read or write it.
+    [[nodiscard]] bool is_open_to_others() const noexcept;
 
     /// Whether what is written to the descriptor ends up in this file.
     [[nodiscard]] bool is_written_by(int descriptor) const noexcept;
@@ -74,15 +87,19 @@ private:
     std::string text_;
 };
 
-/// Cuts input into lines, in memory that is bounded by the longest line allowed.
+/// Cuts input into lines, in memory that is bounded by the longest line allowed. A byte order mark at the beginning of
+/// the input is passed over.
 class line_reader {
 public:
     struct line {
-        std::string_view text;  // without its newline; good until the next call; at least `padding` more bytes follow
-        bool is_too_long;       // then it has no text
+        /// Without its newline. Good until the next call, and may be changed until then. A zero byte follows it, and
+        /// all in all `padding` bytes.
+        std::span<char> text;
+        std::size_t number;  ///< from 1
+        bool is_too_long;    ///< then it has no text
     };
 
-    /// Calls `before_waiting` whenever the input has nothing more for the moment.
+    /// Calls `before_waiting` whenever the input has nothing more for the moment. `padding` is at least 1.
     line_reader(const file& from, std::size_t max_line, std::size_t padding, std::function<void()> before_waiting);
 
     /// The next line, the last one with or without a newline; false at the end.
@@ -90,6 +107,7 @@ public:
 
 private:
     [[nodiscard]] std::string_view unread() const noexcept { return {buffer_.data() + begin_, end_ - begin_}; }
+    [[nodiscard]] line take(std::size_t size) noexcept;
     bool read_more();
     void skip_to_newline();
 
@@ -98,6 +116,7 @@ private:
     std::function<void()> before_waiting_;
     std::string buffer_;
     std::size_t begin_ = 0, end_ = 0;  // what is unread of the buffer
+    std::size_t number_ = 0;           // of the last line
     bool at_end_ = false;
 };
 

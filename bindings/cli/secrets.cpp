@@ -2,9 +2,15 @@
 
 #include "io.hpp"
 
+#ifdef __linux__
+#include <sys/prctl.h>
+#else
+#include <sys/resource.h>
+#endif
 #include <algorithm>
 #include <cstdlib>
 #include <memory>
+#include <stdexcept>
 #include <string_view>
 #include <utility>
 
@@ -15,7 +21,6 @@ constexpr std::size_t max_file = 1'048'576;
 constexpr const char* how_to_name_one =
     " Name a file with --secret-file, a variable with --secret-env, or set PUCK_WEBHOOK_SECRETS.";
 constexpr std::string_view white_space = " \t\n\v\f\r";
-constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";  // some editors put it before the first secret
 
 /// A file's text, which holds secrets: it lies in one place, and is overwritten there.
 class wiped_text {
@@ -37,25 +42,33 @@ private:
     std::size_t size_ = 0;
 };
 
-/// Speaks of an option without its value, which is repeated only once it has proved to be a name: it could be the secret
-/// itself.
+/// An option without its value, for messages: the value could be the secret itself.
 std::string numbered(const char* option, std::size_t index) {
     return index == 0 ? option : option + (" number " + std::to_string(index + 1));
 }
 
+/// A faulty secret is a usage error. Anything else, such as OpenSSL's refusal, means that nothing can be decided.
+[[noreturn]] void fail(const puck::error& failure, const std::string& words) {
+    if (failure.reason() == puck::reason::invalid_argument) throw usage_error(words);
+    throw std::runtime_error(words);
+}
+
 void add(std::vector<puck::secret>& ring, std::string_view bytes, const std::string& place) {
     auto made = puck::secret::make(bytes);
-    if (!made) throw usage_error(place + ": " + std::string(made.error().detail()));
+    if (!made) fail(made.error(), place + ": " + std::string(made.error().detail()));
     ring.push_back(std::move(*made));
 }
 
 void add_file(std::vector<puck::secret>& ring, const std::string& path, std::size_t index) {
     if (path == "-")
         throw usage_error("--secret-file takes a file and not standard input, from which the deliveries come.");
-    const wiped_text contents(
-        file(path, file::mode::read, "the file that " + numbered("--secret-file", index) + " names"));
+    const std::string name_of_file = shown_name(path);
+    const file from(path, file::mode::read, "the file that " + numbered("--secret-file", index) + " names");
+    if (from.is_open_to_others())
+        say("other users may read or change " + name_of_file + ", which holds secrets: chmod 600");
+    const wiped_text contents(from);
     std::string_view rest = contents.view();
-    if (rest.size() == max_file) throw usage_error(path + ": This is too long for a file of secrets.");
+    if (rest.size() == max_file) throw usage_error(name_of_file + ": This is too long for a file of secrets.");
     if (rest.starts_with(byte_order_mark)) rest.remove_prefix(byte_order_mark.size());
     for (std::size_t number = 1; !rest.empty(); ++number) {
         const auto newline = rest.find('\n');
@@ -64,7 +77,7 @@ void add_file(std::vector<puck::secret>& ring, const std::string& path, std::siz
         if (line.ends_with('\r')) line.remove_suffix(1);
         const auto first = line.find_first_not_of(white_space);
         if (first == std::string_view::npos || line[first] == '#') continue;
-        add(ring, line, path + " line " + std::to_string(number));
+        add(ring, line, name_of_file + " line " + std::to_string(number));
     }
 }
 
@@ -76,15 +89,24 @@ void add_variable(std::vector<puck::secret>& ring, const std::string& name, std:
     for (std::size_t number = 1;; ++number) {
         rest.remove_prefix(std::min(rest.find_first_not_of(white_space), rest.size()));
         if (rest.empty() && number == 1)
-            throw usage_error("The environment variable " + name + " holds no secret." + how_to_name_one);
+            throw usage_error("The environment variable " + shown_name(name) + " holds no secret." + how_to_name_one);
         if (rest.empty()) return;
         const std::string_view word = rest.substr(0, rest.find_first_of(white_space));
         rest.remove_prefix(word.size());
-        add(ring, word, "secret " + std::to_string(number) + " of the environment variable " + name);
+        add(ring, word, "secret " + std::to_string(number) + " of the environment variable " + shown_name(name));
     }
 }
 
 }  // namespace
+
+void keep_memory_private() noexcept {
+#ifdef __linux__
+    ::prctl(PR_SET_DUMPABLE, 0);
+#else
+    const rlimit none{0, 0};
+    ::setrlimit(RLIMIT_CORE, &none);
+#endif
+}
 
 puck::secret_ring read_secrets(const std::vector<std::string>& files, const std::vector<std::string>& variables) {
     std::vector<puck::secret> secrets;
@@ -94,7 +116,7 @@ puck::secret_ring read_secrets(const std::vector<std::string>& files, const std:
     if (by_default && std::getenv("PUCK_WEBHOOK_SECRETS") != nullptr) add_variable(secrets, "PUCK_WEBHOOK_SECRETS");
 
     auto ring = puck::secret_ring::make(std::move(secrets));
-    if (!ring) throw usage_error(std::string(ring.error().detail()) + how_to_name_one);
+    if (!ring) fail(ring.error(), std::string(ring.error().detail()) + how_to_name_one);
     return std::move(*ring);
 }
 

@@ -2,16 +2,17 @@
 
 #include <charconv>
 #include <concepts>
+#include <cstdint>
 
 namespace cli {
 namespace {
 
-bool is_undecided(puck::reason why) noexcept { return static_cast<std::int32_t>(why) < 0; }
+bool is_undecided(puck::reason reason) noexcept { return static_cast<std::int32_t>(reason) < 0; }
 
-std::string_view word_for(puck::reason why) noexcept {
-    if (why == puck::reason::ok) return "accepted";
-    if (why == puck::reason::duplicate) return "duplicate";
-    return is_undecided(why) ? "error" : "rejected";
+std::string_view word_for(puck::reason reason) noexcept {
+    if (reason == puck::reason::ok) return "accepted";
+    if (reason == puck::reason::duplicate) return "duplicate";
+    return is_undecided(reason) ? "error" : "rejected";
 }
 
 void append_number(std::string& out, std::integral auto number) {
@@ -32,30 +33,38 @@ void append_member(std::string& out, std::string_view name, std::string_view tex
 
 }  // namespace
 
-verdict settle(puck::result<puck::delivery, puck::rejection>& judged, std::int64_t now) {
-    const auto skew = [now](const auto& proof) { return proof ? proof->skew(now) : 0; };
-    if (judged) {
-        const puck::reason committed = judged->commit();
-        const std::optional<puck::authenticity> proof = judged->authenticity();
-        return {committed, puck::message(committed), proof, skew(proof), &judged->event()};
-    }
-    const puck::rejection& no = judged.error();
-    return {no.why(), no.detail(), no.authenticity, skew(no.authenticity), no.event ? &*no.event : nullptr};
+void verdict::settle(puck::reason answer) noexcept {
+    reason = answer;
+    detail = puck::message(answer);
 }
 
-verdict describe(const puck::error& failure) { return {failure.why(), failure.detail(), {}, 0, nullptr}; }
+verdict describe(const puck::verified& accepted) {
+    return {puck::reason::ok, "The delivery is genuine, fresh and well formed.", accepted.proof(), &accepted.event()};
+}
 
-void append_json(std::string& out, const verdict& given) {
-    out.append("{\"verdict\":\"").append(word_for(given.why)).append("\"");
-    append_member(out, "reason", puck::name(given.why));
-    append_member(out, "http_status", puck::http_status(given.why));
-    out.append(",\"retryable\":").append(puck::retryable(given.why) ? "true" : "false");
+verdict describe(const puck::rejection& rejected) {
+    return {rejected.reason(), rejected.detail(), rejected.proof, rejected.event ? &*rejected.event : nullptr};
+}
+
+verdict describe(const puck::error& failure) { return {failure.reason(), failure.detail(), {}, nullptr}; }
+
+void append_json(std::string& out, const verdict& given, std::optional<std::size_t> line) {
+    out.append("{");
+    if (line) {
+        out.append("\"line\":");
+        append_number(out, *line);
+        out.append(",");
+    }
+    out.append("\"verdict\":\"").append(word_for(given.reason)).append("\"");
+    append_member(out, "reason", puck::name(given.reason));
+    append_member(out, "http_status", puck::http_status(given.reason));
+    out.append(",\"retryable\":").append(puck::retryable(given.reason) ? "true" : "false");
     append_member(out, "detail", given.detail);
-    if (given.authenticity) {
-        append_member(out, "timestamp", given.authenticity->timestamp);
-        append_member(out, "skew_seconds", given.skew_seconds);
-        append_member(out, "secret_index", given.authenticity->secret_index);
-        append_member(out, "secret_fingerprint", std::string_view(given.authenticity->secret_fingerprint));
+    if (given.proof) {
+        append_member(out, "timestamp", given.proof->timestamp.time_since_epoch().count());
+        append_member(out, "skew_seconds", given.proof->skew_seconds.count());
+        append_member(out, "secret_index", given.proof->secret_index);
+        append_member(out, "secret_fingerprint", std::string_view(given.proof->secret_fingerprint));
     }
     if (given.event != nullptr) {
         append_member(out, "event_id", given.event->event_id());
@@ -71,22 +80,23 @@ void append_json(std::string& out, const verdict& given) {
 }
 
 void append_sentence(std::string& out, const verdict& given) {
-    out.append(word_for(given.why));
-    if (given.why != puck::reason::ok && given.why != puck::reason::duplicate)
-        out.append(" (").append(puck::name(given.why)).append(")");
+    out.append(word_for(given.reason));
+    if (given.reason != puck::reason::ok && given.reason != puck::reason::duplicate)
+        out.append(" (").append(puck::name(given.reason)).append(")");
     out.append(": ").append(given.detail);
     if (given.event != nullptr)
         out.append("\n  event ").append(given.event->event_type()).append(" ").append(given.event->event_id());
-    if (given.authenticity) {
-        const bool ahead = given.skew_seconds < 0;
+    if (given.proof) {
+        const auto skew = given.proof->skew_seconds.count();
+        const bool ahead = skew < 0;
+        const auto seconds = static_cast<std::uint64_t>(skew);
         out.append("\n  signed ");
-        const auto seconds = static_cast<std::uint64_t>(given.skew_seconds);
         append_number(out, ahead ? 0 - seconds : seconds);
         out.append(ahead ? " s in the future" : " s ago").append(" with secret ");
-        append_number(out, given.authenticity->secret_index);
-        out.append(", fingerprint ").append(given.authenticity->secret_fingerprint);
+        append_number(out, given.proof->secret_index);
+        out.append(", fingerprint ").append(given.proof->secret_fingerprint);
     }
-    const int status = puck::http_status(given.why);
+    const int status = puck::http_status(given.reason);
     out.append("\n  answer ");
     append_number(out, status);
     out.append(status == 200   ? ": Puck is done with it"
@@ -94,9 +104,9 @@ void append_sentence(std::string& out, const verdict& given) {
                                : ": Puck gives it up");
 }
 
-void exit_code::add(puck::reason why) noexcept {
-    if (why == puck::reason::ok || why == puck::reason::duplicate) return;
-    (is_undecided(why) ? undecided_ : rejected_) = true;
+void exit_code::add(puck::reason reason) noexcept {
+    if (reason == puck::reason::ok || reason == puck::reason::duplicate) return;
+    (is_undecided(reason) ? undecided_ : rejected_) = true;
 }
 
 }  // namespace cli

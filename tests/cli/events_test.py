@@ -1,27 +1,51 @@
-"""`verify --ndjson --events`: accepted envelopes on stdout, and the verdicts of all others elsewhere."""
+"""`filter --events`: accepted envelopes on stdout, and the verdicts of all others elsewhere."""
+
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from support import (EVENT_ID, NOW, OK, REJECTED, SECRET, UNDECIDED, UNKNOWN_SECRET, CliTest, Result, Verdict, envelope, event_id,
-                     line, main, read_verdicts, signed)
+from support import (
+    EVENT_ID,
+    NOW,
+    OK,
+    REJECTED,
+    SECRET,
+    UNDECIDED,
+    UNKNOWN_SECRET,
+    CliTest,
+    Result,
+    Verdict,
+    envelope,
+    event_id,
+    line,
+    main,
+    read_verdicts,
+    signed,
+)
 
 BODY = envelope()
-MIXED = (line(), line(secret=UNKNOWN_SECRET), line(), b"garbage\n", line(envelope(event_id=event_id(2))),
-         line(headers=signed(BODY, X_Puck_Event_Type="finding.discovered")))
+MIXED = (
+    line(),
+    line(secret=UNKNOWN_SECRET),
+    line(),
+    b"garbage\n",
+    line(envelope(event_id=event_id(2))),
+    line(headers=signed(BODY, X_Puck_Event_Type="finding.discovered")),
+)
 MIXED_EVENTS = BODY + b"\n" + envelope(event_id=event_id(2)) + b"\n"
-MIXED_REJECTS = ["signature_mismatch", "duplicate", "invalid_argument", "header_mismatch"]
+MIXED_REJECTS = {2: "signature_mismatch", 3: "duplicate", 4: "invalid_argument", 6: "header_mismatch"}  # by their lines
 
 
 class Events(CliTest):
     def events(self, *lines: bytes, args: Sequence[str | Path] = ()) -> Result:
         return self.filter(*lines, args=["--events", *args])
 
-    def check_rejects(self, verdicts: Sequence[Verdict], expected: Sequence[str]) -> None:
-        self.check_reasons(verdicts, expected)
-        for verdict, reason in zip(verdicts, expected):
-            self.check_verdict(verdict, reason)
+    def check_rejects(self, verdicts: Sequence[Verdict], expected: Mapping[int, str]) -> None:
+        """What went to the rejects, and which lines it is of."""
+        self.check_reasons(verdicts, list(expected.values()))
+        for verdict, (number, reason) in zip(verdicts, expected.items(), strict=True):
+            self.check_verdict(verdict, reason, number)
 
     def test_stdout_carries_the_accepted_envelopes_and_nothing_else(self) -> None:
         result = self.events(*MIXED)
@@ -52,13 +76,16 @@ class Events(CliTest):
     def test_a_duplicate_is_no_second_event(self) -> None:
         result = self.events(line(), line())
         self.assertEqual(result.stdout, BODY + b"\n")
-        self.check_rejects(read_verdicts(result.stderr), ["duplicate"])
-        self.assertEqual(self.events(line(), line(), args=["--no-dedupe"]).stdout, (BODY + b"\n") * 2)
+        self.check_rejects(read_verdicts(result.stderr), {2: "duplicate"})
+        self.assertEqual(self.events(line(), line(), args=["--dedupe", "none"]).stdout, (BODY + b"\n") * 2)
 
     def test_an_envelope_keeps_its_bytes(self) -> None:
-        body = (rb'{ "data" : {"n":1e400,"big":123456789012345678901234567890,"z":-0,"s":"\ud800 \u00e9 \/ \n","k":1,"k":2},'
-                b'"note":"\xc3\xa9 \xe2\x80\xa8 \xf0\x9f\x98\x80\x7f","event_id":"%b",  "event_type":"a\\u002eb",'
-                b'"emitted_at":"2026-05-03t14:22:01.5z","api_version":"v1"}  ' % EVENT_ID.upper().encode())
+        body = (
+            rb'{ "data" : {"n":1e400,"big":123456789012345678901234567890,"z":-0,'
+            rb'"s":"\ud800 \u00e9 \/ \n","k":1,"k":2},'
+            b'"note":"\xc3\xa9 \xe2\x80\xa8 \xf0\x9f\x98\x80\x7f","event_id":"%b",  "event_type":"a\\u002eb",'
+            b'"emitted_at":"2026-05-03t14:22:01.5z","api_version":"v1"}  ' % EVENT_ID.upper().encode()
+        )
         for in_base64 in (False, True):
             self.assertEqual(self.events(line(body, in_base64=in_base64)).stdout, body + b"\n")
 

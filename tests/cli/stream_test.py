@@ -1,4 +1,5 @@
-"""`verify --ndjson` on long, large and slow inputs: every verdict in its place, memory bounded, nothing held back."""
+"""`filter` on long, large and slow inputs: every verdict in its place, memory bounded, nothing held back."""
+
 from __future__ import annotations
 
 import json
@@ -12,8 +13,29 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from support import (NOW, OK, REJECTED, SECRET, TIMEOUT, UNDECIDED, UNKNOWN_SECRET, USAGE, CliTest, Verdict, envelope,
-                     environment, event_id, leaks, line, main, read_verdicts, reasons, run_measured, signed, tool)
+from support import (
+    NOW,
+    OK,
+    REJECTED,
+    SECRET,
+    TIMEOUT,
+    UNDECIDED,
+    UNKNOWN_SECRET,
+    USAGE,
+    CliTest,
+    Verdict,
+    envelope,
+    environment,
+    event_id,
+    leaks,
+    line,
+    main,
+    read_verdicts,
+    reasons,
+    run_measured,
+    signed,
+    tool,
+)
 
 TEN_MB = 10_000_000
 GARBAGE = (b"garbage\n", b"\n", b"\0\xff{\n", b"{}\n", b'{"headers":{},"body":"\n')
@@ -58,7 +80,7 @@ class LongInput(CliTest):
         expected = list(deliveries(count))
         source = self.file("in.ndjson", b"".join(text for text, _, _ in expected))
         target = self.folder / "out.ndjson"
-        code, peak, words = run_measured("verify", "--ndjson", source, "--at", str(NOW), source=Path(os.devnull), target=target)
+        code, peak, words = run_measured("filter", source, "--at", str(NOW), source=Path(os.devnull), target=target)
         self.assertEqual((code, words), (UNDECIDED, ""))
         output = target.read_bytes()
         self.assertEqual(leaks(output), [])
@@ -68,8 +90,8 @@ class LongInput(CliTest):
         _, _, small = self.judge(10_000)
         verdicts, expected, large = self.judge(100_000)
         self.check_reasons(verdicts, [reason for _, reason, _ in expected])
-        for verdict, (_, reason, ident) in zip(verdicts, expected):
-            self.check_verdict(verdict, reason)
+        for number, (verdict, (_, reason, ident)) in enumerate(zip(verdicts, expected, strict=True), 1):
+            self.check_verdict(verdict, reason, number)
             self.assertEqual(verdict.get("event_id"), ident)
         self.assertLess(large - small, 16 << 10, "KiB more for ten times as many lines")
 
@@ -78,15 +100,26 @@ class LongLines(CliTest):
     def lines(self) -> list[tuple[bytes, str]]:
         noise = random.Random(7).randbytes(TEN_MB).replace(b"\n", b"\0")
         too_long = envelope().ljust(TEN_MB)
-        garbage = (b"x" * TEN_MB, b"\0" * TEN_MB, noise, b" " * TEN_MB, b"[" * TEN_MB, b'{"headers":{},"body":"' + b"a" * TEN_MB)
-        return [*((text + b"\n", "invalid_argument") for text in garbage),
-                (line(too_long), "payload_too_large"), (line(too_long, in_base64=True), "payload_too_large"),
-                (line(too_long, headers={}), "payload_too_large"), (line(), "ok")]
+        garbage = (
+            b"x" * TEN_MB,
+            b"\0" * TEN_MB,
+            noise,
+            b" " * TEN_MB,
+            b"[" * TEN_MB,
+            b'{"headers":{},"body":"' + b"a" * TEN_MB,
+        )
+        return [
+            *((text + b"\n", "invalid_argument") for text in garbage),
+            (line(too_long), "payload_too_large"),
+            (line(too_long, in_base64=True), "payload_too_large"),
+            (line(too_long, headers={}), "payload_too_large"),
+            (line(), "ok"),
+        ]
 
     def judge(self, rounds: int) -> tuple[list[Verdict], int]:
         source = self.file("in.ndjson", b"".join(text for text, _ in self.lines()) * rounds)
         target = self.folder / "out.ndjson"
-        _, peak, _ = run_measured("verify", "--ndjson", "-", "--no-dedupe", source=source, target=target)
+        _, peak, _ = run_measured("filter", "-", "--dedupe", "none", source=source, target=target)
         return read_verdicts(target.read_bytes()), peak
 
     def test_ten_megabytes_of_anything_are_one_line_and_are_not_kept(self) -> None:
@@ -110,8 +143,14 @@ class SlowInput(CliTest):
     """The tool gets a line, and the next one only after its answer has been read: held-back output would hang."""
 
     def start(self, *args: str) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen([tool(), "verify", "--ndjson", "-", *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, env=environment((SECRET,)), bufsize=0)
+        process = subprocess.Popen(
+            [tool(), "filter", "-", *args],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment((SECRET,)),
+            bufsize=0,
+        )
         self.addCleanup(self.stop, process)
         return process
 
@@ -142,13 +181,13 @@ class SlowInput(CliTest):
 
     def test_every_line_is_answered_before_the_next_is_written(self) -> None:
         process = self.start("--at", str(NOW))
-        for text, reason, _ in deliveries(50):
+        for number, (text, reason, _) in enumerate(deliveries(50), 1):
             self.say(process, text)
-            self.check_verdict(json.loads(self.hear(process.stdout)), reason)
+            self.check_verdict(json.loads(self.hear(process.stdout)), reason, number)
         self.assertEqual(self.finish(process), (UNDECIDED, b""))
 
     def test_a_whole_line_is_answered_although_the_next_has_begun(self) -> None:
-        process = self.start("--no-dedupe")
+        process = self.start("--dedupe", "none")
         whole = line()
         self.say(process, whole + whole + whole[:40])
         for _ in range(2):
@@ -168,7 +207,7 @@ class SlowInput(CliTest):
             self.assertEqual(json.loads(self.hear(process.stderr))["reason"], "signature_mismatch")
 
     def test_what_was_judged_is_not_held_back_by_a_long_line_that_arrives_in_pieces(self) -> None:
-        process = self.start("--no-dedupe")
+        process = self.start("--dedupe", "none")
         rest = b" " * 200_000  # more than a pipe holds: the tool reads on before it finds no newline
         self.say(process, line() + rest)
         self.assertEqual(json.loads(self.hear(process.stdout))["reason"], "ok")
@@ -179,8 +218,13 @@ class SlowInput(CliTest):
         master, slave = pty.openpty()  # a master whose slave has gone fails to read, after all that was written
         tty.setraw(slave)
         os.write(slave, line() + line()[:50])
-        process = subprocess.Popen([tool(), "verify", "--ndjson", "-", "--no-dedupe"], stdin=master, stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, env=environment((SECRET,)))
+        process = subprocess.Popen(
+            [tool(), "filter", "-", "--dedupe", "none"],
+            stdin=master,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment((SECRET,)),
+        )
         self.addCleanup(self.stop, process)
         os.close(master)
         self.assertEqual(json.loads(self.hear(process.stdout))["reason"], "ok")
@@ -190,7 +234,7 @@ class SlowInput(CliTest):
         self.assertIn(b"standard input", words)
 
     def test_a_reader_that_leaves_ends_the_run(self) -> None:
-        process = self.start("--no-dedupe")
+        process = self.start("--dedupe", "none")
         assert process.stdin is not None and process.stdout is not None
         process.stdout.close()
         try:
@@ -203,21 +247,21 @@ class SlowInput(CliTest):
 
     def test_output_that_cannot_be_written_is_not_a_yes(self) -> None:
         source = self.file("in.ndjson", line() * 1000)
-        code, _, words = run_measured("verify", "--ndjson", "-", "--no-dedupe", source=source, target=Path("/dev/full"))
+        code, _, words = run_measured("filter", "-", "--dedupe", "none", source=source, target=Path("/dev/full"))
         self.assertEqual(code, UNDECIDED)
         self.assertIn("cannot write", words)
 
 
 class ClosedStreams(CliTest):
-    """The next file that is opened takes a closed stream's number: it must not be taken for the stream."""
+    """The next file that is opened takes a closed stream's number: it must not count as the stream."""
 
     def with_closed(self, redirection: str, *args: str | Path) -> tuple[int, bytes, bytes]:
-        shell = ["sh", "-c", f'exec "$@" {redirection}', "sh", tool(), "verify", "--ndjson", *map(str, args)]
+        shell = ["sh", "-c", f'exec "$@" {redirection}', "sh", tool(), "filter", *map(str, args)]
         done = subprocess.run(shell, input=line(), capture_output=True, env=environment((SECRET,)), timeout=TIMEOUT)
         return done.returncode, done.stdout, done.stderr
 
     def test_no_input_is_not_an_empty_input(self) -> None:
-        secrets = self.file("secrets", SECRET.encode())
+        secrets = self.secret_file("secrets", SECRET.encode())
         for args in (["-"], ["-", "--secret-file", secrets]):
             code, output, words = self.with_closed("<&-", *args)
             self.assertEqual((code, output), (UNDECIDED, b""))
@@ -250,20 +294,24 @@ class Sinks(CliTest):
         out = self.folder / "out"
         for rejects in (out, Path("/dev/stdout")):
             source = self.file("in", self.MIXED)
-            code, _, words = run_measured("verify", "--ndjson", "-", "--events", "--rejects", rejects, source=source, target=out)
+            code, _, words = run_measured("filter", "-", "--events", "--rejects", rejects, source=source, target=out)
             self.assertEqual((code, out.read_bytes()), (USAGE, b""))
             self.assertIn("--rejects", words)
 
-    def test_events_survive_when_rejects_cannot_be_written(self) -> None:
+    def test_events_are_whole_lines_when_rejects_cannot_be_written(self) -> None:
         result = self.filter(self.MIXED, args=["--events", "--rejects", "/dev/full"])
         self.assertEqual(result.code, UNDECIDED)
         self.assertGreater(result.stdout.count(b"\n"), 0)
         self.assertTrue(result.stdout.endswith(b"}\n"))
 
     def test_a_stream_that_does_not_block_is_waited_for(self) -> None:
-        process = subprocess.Popen([tool(), "verify", "--ndjson", "-", "--no-dedupe"], stdin=subprocess.PIPE,
-                                   stdout=subprocess.PIPE, env=environment((SECRET,)), preexec_fn=lambda: [
-                                       os.set_blocking(stream, False) for stream in (0, 1)] and None)
+        process = subprocess.Popen(
+            [tool(), "filter", "-", "--dedupe", "none"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment((SECRET,)),
+            preexec_fn=lambda: [os.set_blocking(stream, False) for stream in (0, 1)] and None,
+        )
         assert process.stdin is not None and process.stdout is not None
         process.stdin.write(self.MIXED[:100_000])
         process.stdin.flush()
@@ -274,17 +322,24 @@ class Sinks(CliTest):
 
 
 class LongestLine(CliTest):
-    """A line may have 16 MiB, or eight times --max-body, and one more byte is told apart; its neighbours are judged."""
+    """A line may have 16 MiB, or eight times --max-body, and one more byte is too long; its neighbours are judged."""
 
     def judge(self, length: int, ending: bytes, *args: str) -> list[str]:
         long_line = line(envelope(event_id=event_id(1))).rstrip().ljust(length)
         result = self.filter(line(), long_line + ending, args=args)
-        for verdict in result.verdicts:
-            self.check_verdict(verdict, verdict["reason"])
-        return [verdict["detail"] if verdict["reason"] == "invalid_argument" else verdict["reason"] for verdict in result.verdicts]
+        for number, verdict in enumerate(result.verdicts, 1):
+            self.check_verdict(verdict, verdict["reason"], number)
+        return [
+            verdict["detail"] if verdict["reason"] == "invalid_argument" else verdict["reason"]
+            for verdict in result.verdicts
+        ]
 
     def test_to_the_byte(self) -> None:
-        for limit, args in ((16 << 20, ()), (16 << 20, ("--max-body", str(1 << 20))), (24 << 20, ("--max-body", str(3 << 20)))):
+        for limit, args in (
+            (16 << 20, ()),
+            (16 << 20, ("--max-body", str(1 << 20))),
+            (24 << 20, ("--max-body", str(3 << 20))),
+        ):
             for ending in (b"", b"\n", b"\n" + line(envelope(event_id=event_id(2)))):
                 after = ["ok"] if len(ending) > 1 else []
                 with self.subTest(limit=limit, ending=ending[:2]):

@@ -2,6 +2,7 @@
 
 The tool is a black box here. Signatures come from Python's hmac, and the only clock is the one that a test passes.
 """
+
 from __future__ import annotations
 
 import base64
@@ -61,8 +62,14 @@ EXIT_CODES = {"accepted": OK, "duplicate": OK, "rejected": REJECTED, "error": UN
 ALWAYS = ["verdict", "reason", "http_status", "retryable", "detail"]
 ONCE_AUTHENTIC = ["timestamp", "skew_seconds", "secret_index", "secret_fingerprint"]
 ONCE_PARSED = ["event_id", "event_type", "emitted_at", "api_version", "severity"]
-NOT_AUTHENTIC = {"missing_signature", "malformed_signature", "unsupported_scheme", "signature_mismatch",
-                 "payload_too_large", "invalid_argument"}
+NOT_AUTHENTIC = {
+    "missing_signature",
+    "malformed_signature",
+    "unsupported_scheme",
+    "signature_mismatch",
+    "payload_too_large",
+    "invalid_argument",
+}
 PARSED = {"ok", "header_mismatch", "duplicate"}
 
 
@@ -109,12 +116,22 @@ def event_id(n: int) -> str:
 Headers = Mapping[str, str] | Sequence[tuple[str, str]]
 
 
-def line(body: bytes | None = None, *, t: int = NOW, secret: str | bytes = SECRET, signature: str | None = None,
-         headers: Headers | None = None, received_at: int | None = NOW, in_base64: bool = False, **extra: Any) -> bytes:
-    """One line for --ndjson: a genuine delivery, unless an argument spoils it. `headers` stand instead of the signature."""
+def line(
+    body: bytes | None = None,
+    *,
+    t: int = NOW,
+    secret: str | bytes = SECRET,
+    signature: str | None = None,
+    headers: Headers | None = None,
+    received_at: int | None = NOW,
+    in_base64: bool = False,
+    **extra: Any,
+) -> bytes:
+    """One line for `filter`: a genuine delivery, unless an argument spoils it; `headers` replace the signature."""
     body = envelope() if body is None else body
     entry: dict[str, Any] = {
-        "headers": {"X-Puck-Signature": signature or sign(secret, t, body)} if headers is None else headers}
+        "headers": {"X-Puck-Signature": signature or sign(secret, t, body)} if headers is None else headers
+    }
     if in_base64:
         entry["body_base64"] = base64.b64encode(body).decode()
     else:
@@ -122,6 +139,13 @@ def line(body: bytes | None = None, *, t: int = NOW, secret: str | bytes = SECRE
     if received_at is not None:
         entry["received_at"] = received_at
     return json.dumps(entry | extra).encode() + b"\n"
+
+
+def entry(**changes: Any) -> bytes:
+    """A good line, with keys changed or, if ABSENT, left out."""
+    body = envelope()
+    content = {"headers": signed(body), "body": body.decode(), "received_at": NOW} | changes
+    return json.dumps({key: value for key, value in content.items() if value is not ABSENT}).encode() + b"\n"
 
 
 def signed(body: bytes, **others: str) -> dict[str, str]:
@@ -184,7 +208,9 @@ def leaks(output: bytes, secrets: Sequence[str | bytes] = (), *, macs: bool = Tr
     return found
 
 
-def run(*args: str | Path, stdin: bytes = b"", secrets: Sequence[str | bytes] = (SECRET,), **env: str | bytes) -> Result:
+def run(
+    *args: str | Path, stdin: bytes = b"", secrets: Sequence[str | bytes] = (SECRET,), **env: str | bytes
+) -> Result:
     """Starts the tool, and fails if it is killed by a signal or shows a secret, whatever the test is about."""
     command = [tool(), *map(str, args)]
     done = subprocess.run(command, input=stdin, capture_output=True, env=environment(secrets, **env), timeout=TIMEOUT)
@@ -231,13 +257,21 @@ class CliTest(unittest.TestCase):
         path.write_bytes(content)
         return path
 
-    def check_verdict(self, verdict: Verdict, reason: str) -> None:
-        """The whole promise that a reason makes: word, status, retryable, and which keys in which order."""
+    def secret_file(self, name: str, content: bytes) -> Path:
+        """A file that only its owner may read, so that nothing is said of it."""
+        path = self.file(name, content)
+        path.chmod(0o600)
+        return path
+
+    def check_verdict(self, verdict: Verdict, reason: str, line: int | None = None) -> None:
+        """The whole promise that a reason makes: word, status, retryable, and which keys in which order; and, of a
+        verdict of `filter`, the number of its line."""
         self.assertEqual(verdict["reason"], reason, verdict)
         self.assertEqual((verdict["verdict"], verdict["http_status"], verdict["retryable"]), REASONS[reason])
         self.assertIsInstance(verdict["detail"], str)
         self.assertTrue(verdict["detail"] or reason == "ok", "a detail says what is wrong")
-        expected = list(ALWAYS)
+        expected = ["line", *ALWAYS] if line is not None else list(ALWAYS)
+        self.assertEqual(verdict.get("line"), line)
         if reason not in NOT_AUTHENTIC:
             expected += ONCE_AUTHENTIC
         if reason in PARSED:
@@ -247,7 +281,7 @@ class CliTest(unittest.TestCase):
     def check_reasons(self, verdicts: Sequence[Verdict], expected: Sequence[str]) -> None:
         """Like assertEqual, which would compare long lists for hours."""
         found = reasons(verdicts)
-        for n, (reason, wanted) in enumerate(zip(found, expected)):
+        for n, (reason, wanted) in enumerate(zip(found, expected, strict=False)):
             if reason != wanted:
                 self.fail(f"line {n + 1} must be {wanted}, but is {verdicts[n]}")
         self.assertEqual(len(found), len(expected), "one verdict for each line")
@@ -259,29 +293,44 @@ class CliTest(unittest.TestCase):
             self.assertIn(text, result.words)
         self.assertTrue(result.words.strip(), "a usage error is explained")
 
-    def verify(self, body: bytes, *headers: str, args: Sequence[str | Path] = (), at: int = NOW,
-               secrets: Sequence[str | bytes] = (SECRET,)) -> Result:
+    def verify(
+        self,
+        body: bytes,
+        *headers: str,
+        args: Sequence[str | Path] = (),
+        at: int = NOW,
+        secrets: Sequence[str | bytes] = (SECRET,),
+    ) -> Result:
         """Judges one delivery whose body comes by stdin."""
         given = [part for header in headers for part in ("--header", header)]
         return run("verify", "--at", str(at), *given, *args, stdin=body, secrets=secrets)
 
-    def check_verify(self, reason: str, body: bytes, *headers: str, args: Sequence[str | Path] = (), at: int = NOW,
-                     secrets: Sequence[str | bytes] = (SECRET,)) -> Verdict:
+    def check_verify(
+        self,
+        reason: str,
+        body: bytes,
+        *headers: str,
+        args: Sequence[str | Path] = (),
+        at: int = NOW,
+        secrets: Sequence[str | bytes] = (SECRET,),
+    ) -> Verdict:
         result = self.verify(body, *headers, args=args, at=at, secrets=secrets)
         verdict = result.verdict
         self.check_verdict(verdict, reason)
         self.assertEqual(result.code, EXIT_CODES[verdict["verdict"]])
         return verdict
 
-    def filter(self, *lines: bytes, args: Sequence[str | Path] = (), secrets: Sequence[str | bytes] = (SECRET,)) -> Result:
-        return run("verify", "--ndjson", "-", *args, stdin=b"".join(lines), secrets=secrets)
+    def filter(
+        self, *lines: bytes, args: Sequence[str | Path] = (), secrets: Sequence[str | bytes] = (SECRET,)
+    ) -> Result:
+        return run("filter", "-", *args, stdin=b"".join(lines), secrets=secrets)
 
     def check_filter(self, expected: Sequence[str], *lines: bytes, args: Sequence[str | Path] = ()) -> list[Verdict]:
         """One line in, one verdict out, in order; and the exit code that follows from them."""
         result = self.filter(*lines, args=args)
         self.check_reasons(result.verdicts, expected)
-        for verdict, reason in zip(result.verdicts, expected):
-            self.check_verdict(verdict, reason)
+        for number, (verdict, reason) in enumerate(zip(result.verdicts, expected, strict=True), 1):
+            self.check_verdict(verdict, reason, number)
         self.assertEqual(result.code, max((EXIT_CODES[v["verdict"]] for v in result.verdicts), default=OK))
         return result.verdicts
 

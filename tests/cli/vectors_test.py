@@ -1,4 +1,5 @@
-"""The vectors that every language runs, through `verify --ndjson`."""
+"""The vectors that every language runs, through `filter`."""
+
 from __future__ import annotations
 
 import base64
@@ -14,9 +15,18 @@ VECTORS = Path(__file__).resolve().parent.parent / "vectors"
 Case = dict[str, Any]
 
 # What a vector expects -> the key of the verdict. The rest (data, seconds, nanoseconds) is not part of a verdict.
-SHOWN = {"reason": "reason", "timestamp": "timestamp", "secret_index": "secret_index", "secret_fingerprint": "secret_fingerprint",
-         "event_id": "event_id", "event_type": "event_type", "emitted_at_text": "emitted_at", "api_version": "api_version",
-         "severity": "severity"}
+SHOWN = {
+    "reason": "reason",
+    "timestamp": "timestamp",
+    "skew_seconds": "skew_seconds",
+    "secret_index": "secret_index",
+    "secret_fingerprint": "secret_fingerprint",
+    "event_id": "event_id",
+    "event_type": "event_type",
+    "emitted_at_text": "emitted_at",
+    "api_version": "api_version",
+    "severity": "severity",
+}
 
 
 def latin1(text: str | list[list[Any]]) -> bytes:
@@ -29,7 +39,12 @@ def latin1(text: str | list[list[Any]]) -> bytes:
 def one_line(secret: str | list[list[Any]]) -> bool:
     """Whether a file of secrets can hold it as it is."""
     content = latin1(secret)
-    return b"\n" not in content and not content.endswith(b"\r") and not content.strip().startswith(b"#") and bool(content.strip())
+    return (
+        b"\n" not in content
+        and not content.endswith(b"\r")
+        and not content.strip().startswith(b"#")
+        and bool(content.strip())
+    )
 
 
 def load(name: str) -> list[Case]:
@@ -40,7 +55,7 @@ def load(name: str) -> list[Case]:
 
 def as_line(case: Case) -> bytes:
     body = base64.b64encode(latin1(case["body"])).decode()
-    entry = {"headers": case["headers"], "body_base64": body, "received_at": case["now"]}
+    entry = {"headers": case["headers"], "body_base64": body, "received_at": case["received_at"]}
     return json.dumps(entry).encode() + b"\n"
 
 
@@ -58,7 +73,7 @@ def judge(cases: list[Case], *args: str) -> Result:
         if name in settings:
             args += (f"--{name.replace('_', '-')}", str(settings[name]))
     secrets = [latin1(secret) for secret in cases[0]["secrets"]]
-    return run("verify", "--ndjson", "-", "--no-dedupe", *args, stdin=b"".join(map(as_line, cases)), secrets=secrets)
+    return run("filter", "-", "--dedupe", "none", *args, stdin=b"".join(map(as_line, cases)), secrets=secrets)
 
 
 class Vectors(CliTest):
@@ -66,10 +81,10 @@ class Vectors(CliTest):
         for cases in grouped(load(name)):
             verdicts = judge(cases).verdicts
             self.assertEqual(len(verdicts), len(cases))
-            for case, verdict in zip(cases, verdicts):
+            for number, (case, verdict) in enumerate(zip(cases, verdicts, strict=True), 1):
                 with self.subTest(case["id"]):
                     expect = case["expect"]
-                    self.check_verdict(verdict, expect["reason"])
+                    self.check_verdict(verdict, expect["reason"], number)
                     shown = {key: verdict.get(SHOWN[key]) for key in expect if key in SHOWN}
                     self.assertEqual(shown, {key: expect[key] for key in shown})
                     if "secret_index" in verdict:
@@ -94,7 +109,7 @@ class Vectors(CliTest):
                 accepted = [case for case in cases if case["expect"]["reason"] == "ok"]
                 events = judge(cases, "--events").stdout.split(b"\n")[:-1]
                 self.assertEqual(len(events), len(accepted))
-                for event, case in zip(events, accepted):
+                for event, case in zip(events, accepted, strict=True):
                     on_one_line = latin1(case["body"]).replace(b"\r", b" ").replace(b"\n", b" ")
                     self.assertTrue(event == on_one_line, case["id"])
 
@@ -103,15 +118,15 @@ class Secrets(CliTest):
     """secrets.json: which secrets are refused, and what the others sign."""
 
     def sign(self, case: Case) -> Result:
-        content = b"\n".join(latin1(secret) for secret in case["secrets"])
-        path = self.file("secrets", content)
+        content = b"\n".join([b"# secrets", *map(latin1, case["secrets"])])
+        path = self.secret_file("secrets", content)
         t = str(case.get("timestamp", 0))
         return run("sign", "--secret-file", path, "--timestamp", t, stdin=latin1(case.get("body", "")), secrets=())
 
     def test_each_is_refused_or_signs_as_an_independent_hmac_does(self) -> None:
         for case in load("secrets.json"):
             if not all(one_line(secret) for secret in case["secrets"]):
-                continue  # cannot be told from a comment or from the end of a line, in a file
+                continue  # in a file it would be a comment or the end of a line
             with self.subTest(case["id"]):
                 result = self.sign(case)
                 if not case["expect"]["accepted"]:
@@ -127,8 +142,7 @@ class Recorded(CliTest):
         deliveries, ring = VECTORS / "recorded.ndjson", VECTORS / "recorded.secrets"
         expected = [json.loads(text)["expect"] for text in deliveries.read_bytes().splitlines()]
         self.assertTrue(expected, "nothing is recorded")
-        dedupe = [] if "duplicate" in expected else ["--no-dedupe"]
-        result = run("verify", "--ndjson", deliveries, "--secret-file", ring, *dedupe, secrets=())
+        result = run("filter", deliveries, "--secret-file", ring, secrets=())
         self.check_reasons(result.verdicts, expected)
         secrets = [text for text in ring.read_bytes().splitlines() if text and not text.startswith(b"#")]
         self.assertEqual(leaks(result.stdout + result.stderr, secrets), [])

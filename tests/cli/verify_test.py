@@ -1,4 +1,5 @@
 """`verify` for one delivery: the verdict, its words, and the exit code."""
+
 from __future__ import annotations
 
 import json
@@ -6,9 +7,31 @@ import os
 import pty
 import subprocess
 
-from support import (ABSENT, EMITTED_AT, EVENT_ID, NOW, OLD_SECRET, OK, REJECTED, SECRET, TIMEOUT, UNDECIDED,
-                     UNKNOWN_SECRET, CliTest, envelope, environment, fields, fingerprint, leaks, mac, main, run,
-                     run_measured, sign, tool)
+from support import (
+    ABSENT,
+    EMITTED_AT,
+    EVENT_ID,
+    NOW,
+    OK,
+    OLD_SECRET,
+    REJECTED,
+    SECRET,
+    TIMEOUT,
+    UNDECIDED,
+    UNKNOWN_SECRET,
+    CliTest,
+    envelope,
+    environment,
+    fields,
+    fingerprint,
+    leaks,
+    mac,
+    main,
+    run,
+    run_measured,
+    sign,
+    tool,
+)
 
 BODY = envelope()
 SIGNATURE = f"X-Puck-Signature: {sign(SECRET, NOW, BODY)}"
@@ -23,12 +46,24 @@ class Accepted(CliTest):
         verdict = self.check_verify("ok", BODY, SIGNATURE, at=NOW + 7)
         detail = verdict.pop("detail")
         self.assertIsInstance(detail, str)
-        self.assertEqual(verdict, {
-            "verdict": "accepted", "reason": "ok", "http_status": 200, "retryable": False,
-            "timestamp": NOW, "skew_seconds": 7, "secret_index": 0, "secret_fingerprint": fingerprint(SECRET),
-            "event_id": EVENT_ID, "event_type": "investigation.completed", "emitted_at": EMITTED_AT,
-            "api_version": "v1", "severity": "high",
-        })
+        self.assertEqual(
+            verdict,
+            {
+                "verdict": "accepted",
+                "reason": "ok",
+                "http_status": 200,
+                "retryable": False,
+                "timestamp": NOW,
+                "skew_seconds": 7,
+                "secret_index": 0,
+                "secret_fingerprint": fingerprint(SECRET),
+                "event_id": EVENT_ID,
+                "event_type": "investigation.completed",
+                "emitted_at": EMITTED_AT,
+                "api_version": "v1",
+                "severity": "high",
+            },
+        )
 
     def test_the_verdict_is_one_line(self) -> None:
         output = self.verify(BODY, SIGNATURE).stdout
@@ -59,8 +94,9 @@ class Accepted(CliTest):
         self.check_verify("ok", BODY, "Content-Type: application/json", SIGNATURE, "X-Puck-Delivery-Id: any", "Empty:")
 
     def test_headers_that_agree_with_the_envelope_are_fine(self) -> None:
-        self.check_verify("ok", BODY, SIGNATURE, f"X-Puck-Event-Id: {EVENT_ID.upper()}",
-                          "X-Puck-Event-Type: investigation.completed")
+        self.check_verify(
+            "ok", BODY, SIGNATURE, f"X-Puck-Event-Id: {EVENT_ID.upper()}", "X-Puck-Event-Type: investigation.completed"
+        )
 
     def test_severity_is_shown_or_null(self) -> None:
         cases = [(json.loads(f'{{"severity":"{word}"}}'), word) for word in ("low", "medium", "high", "critical")]
@@ -78,7 +114,9 @@ class Accepted(CliTest):
         self.assertEqual(verdict["event_id"], EVENT_ID)
 
     def test_the_body_is_bytes_and_not_text(self) -> None:
-        body = ("\r\n" + json.dumps(fields(data={"é": "\u2028 \U0001f600"}), ensure_ascii=False, indent=1) + "\r\n\t ").encode()
+        body = (
+            "\r\n" + json.dumps(fields(data={"é": "\u2028 \U0001f600"}), ensure_ascii=False, indent=1) + "\r\n\t "
+        ).encode()
         self.check_verify("ok", body, signature(body))
         for changed in (body.strip(), body + b"\n", body.replace(b"\r\n", b"\n")):
             self.check_verify("signature_mismatch", changed, signature(body))
@@ -109,8 +147,15 @@ class Rejected(CliTest):
 
     def test_a_malformed_signature(self) -> None:
         good = mac(SECRET, NOW, BODY)
-        for value in (f"v1={good}", f"t={NOW};v1={good}", f"t={NOW},v1={good},", f"t={NOW},v1={good[:-1]}",
-                      f"t=0{NOW},v1={good}", f"t={NOW},t={NOW},v1={good}", f"t={NOW},v1={good}" + ",x=" + "y" * 4096):
+        for value in (
+            f"v1={good}",
+            f"t={NOW};v1={good}",
+            f"t={NOW},v1={good},",
+            f"t={NOW},v1={good[:-1]}",
+            f"t=0{NOW},v1={good}",
+            f"t={NOW},t={NOW},v1={good}",
+            f"t={NOW},v1={good}" + ",x=" + "y" * 4096,
+        ):
             with self.subTest(value=value[:99]):
                 self.check_verify("malformed_signature", BODY, f"X-Puck-Signature: {value}")
 
@@ -126,15 +171,24 @@ class Rejected(CliTest):
         self.check_verify("signature_mismatch", BODY.replace(b"high", b"low!"), SIGNATURE)
 
     def test_the_window_is_closed_on_both_sides(self) -> None:
-        for t, reason in ((NOW - 300, "ok"), (NOW + 300, "ok"),
-                          (NOW - 301, "timestamp_too_old"), (NOW + 301, "timestamp_too_new"), (0, "timestamp_too_old")):
+        for t, reason in (
+            (NOW - 300, "ok"),
+            (NOW + 300, "ok"),
+            (NOW - 301, "timestamp_too_old"),
+            (NOW + 301, "timestamp_too_new"),
+            (0, "timestamp_too_old"),
+        ):
             with self.subTest(t=t - NOW):
                 verdict = self.check_verify(reason, BODY, signature(BODY, t))
                 self.assertEqual((verdict["timestamp"], verdict["skew_seconds"]), (t, NOW - t))
 
     def test_the_tolerance_is_what_was_asked_for(self) -> None:
         for tolerance in (1, 86400):
-            for skew, reason in ((tolerance, "ok"), (tolerance + 1, "timestamp_too_old"), (-tolerance - 1, "timestamp_too_new")):
+            for skew, reason in (
+                (tolerance, "ok"),
+                (tolerance + 1, "timestamp_too_old"),
+                (-tolerance - 1, "timestamp_too_new"),
+            ):
                 with self.subTest(tolerance=tolerance, skew=skew):
                     self.check_verify(reason, BODY, SIGNATURE, args=["--tolerance", str(tolerance)], at=NOW + skew)
 
@@ -158,8 +212,9 @@ class Rejected(CliTest):
         peaks = []
         for megabytes in (4, 64):
             source = self.file(f"{megabytes}", bytes(megabytes << 20))
-            code, peak, _ = run_measured("verify", "--at", str(NOW), "--header", SIGNATURE, source=source,
-                                         target=self.folder / "out")
+            code, peak, _ = run_measured(
+                "verify", "--at", str(NOW), "--header", SIGNATURE, source=source, target=self.folder / "out"
+            )
             self.assertEqual(code, REJECTED)
             self.assertEqual(json.loads((self.folder / "out").read_bytes())["reason"], "payload_too_large")
             peaks.append(peak)
@@ -167,11 +222,17 @@ class Rejected(CliTest):
 
     def test_what_is_wrong_with_an_authentic_envelope(self) -> None:
         cases = {
-            b"": "invalid_json", b"[]": "invalid_json", BODY + b"\0": "invalid_json", b"\xef\xbb\xbf" + BODY: "invalid_json",
-            BODY.replace(b'"v1"', b'"v1",'): "invalid_json", BODY.replace(b"inv_", b"\xff"): "invalid_json",
+            b"": "invalid_json",
+            b"[]": "invalid_json",
+            BODY + b"\0": "invalid_json",
+            b"\xef\xbb\xbf" + BODY: "invalid_json",
+            BODY.replace(b'"v1"', b'"v1",'): "invalid_json",
+            BODY.replace(b"inv_", b"\xff"): "invalid_json",
             BODY[:-1] + b',"event\\u005fid":1}': "duplicate_key",
-            envelope(data=ABSENT): "missing_field", envelope(data=[]): "wrong_type",
-            envelope(event_id=EVENT_ID.replace("-", "")): "invalid_event_id", envelope(event_type="a b"): "invalid_event_type",
+            envelope(data=ABSENT): "missing_field",
+            envelope(data=[]): "wrong_type",
+            envelope(event_id=EVENT_ID.replace("-", "")): "invalid_event_id",
+            envelope(event_type="a b"): "invalid_event_type",
             envelope(emitted_at="2026-02-30T00:00:00Z"): "invalid_emitted_at",
             envelope(api_version="v2"): "unsupported_api_version",
         }
@@ -181,8 +242,11 @@ class Rejected(CliTest):
                 self.assertEqual(verdict["secret_fingerprint"], fingerprint(SECRET))
 
     def test_headers_that_contradict_the_envelope(self) -> None:
-        for header in ("X-Puck-Event-Id: " + EVENT_ID[:-1] + "0", "X-Puck-Event-Id: no uuid",
-                       "X-Puck-Event-Type: finding.discovered"):
+        for header in (
+            "X-Puck-Event-Id: " + EVENT_ID[:-1] + "0",
+            "X-Puck-Event-Id: no uuid",
+            "X-Puck-Event-Type: finding.discovered",
+        ):
             with self.subTest(header=header):
                 verdict = self.check_verify("header_mismatch", BODY, SIGNATURE, header)
                 self.assertEqual(verdict["event_id"], EVENT_ID, "the signed one")
@@ -193,16 +257,27 @@ class Silence(CliTest):
 
     def test_nothing_of_an_unauthenticated_body_is_shown(self) -> None:
         body = envelope(event_type=self.MARK, data={self.MARK: self.MARK})
-        for header in (signature(body, secret=UNKNOWN_SECRET), "X-Puck-Signature: t=1,t=2", "X-Puck-Signature: t=1,v2=3", "A: b"):
+        for header in (
+            signature(body, secret=UNKNOWN_SECRET),
+            "X-Puck-Signature: t=1,t=2",
+            "X-Puck-Signature: t=1,v2=3",
+            "A: b",
+        ):
             with self.subTest(header=header):
                 result = self.verify(body, header)
                 self.assertEqual(result.code, REJECTED)
                 self.assertNotIn(self.MARK, result.stdout.decode() + result.words)
 
     def test_errors_show_no_bytes_of_an_authentic_body(self) -> None:
-        for body in (self.MARK.encode(), envelope(event_type=self.MARK + " "), envelope(event_id=self.MARK),
-                     envelope(emitted_at=self.MARK), envelope(api_version=self.MARK), envelope(data=self.MARK),
-                     b'{"%b":1,"%b":2}' % (self.MARK.encode(), self.MARK.encode())):
+        for body in (
+            self.MARK.encode(),
+            envelope(event_type=self.MARK + " "),
+            envelope(event_id=self.MARK),
+            envelope(emitted_at=self.MARK),
+            envelope(api_version=self.MARK),
+            envelope(data=self.MARK),
+            b'{"%b":1,"%b":2}' % (self.MARK.encode(), self.MARK.encode()),
+        ):
             with self.subTest(body=body):
                 result = self.verify(body, signature(body))
                 self.assertEqual(result.code, REJECTED)
@@ -213,8 +288,13 @@ class Terminal(CliTest):
     def on_terminal(self, *args: str) -> tuple[int, str]:
         """Runs `verify` with a terminal as its stdout."""
         master, slave = pty.openpty()
-        process = subprocess.Popen([tool(), "verify", "--at", str(NOW), *args], stdin=subprocess.PIPE, stdout=slave,
-                                   stderr=subprocess.PIPE, env=environment((SECRET,), TERM="dumb", NO_COLOR="1"))
+        process = subprocess.Popen(
+            [tool(), "verify", "--at", str(NOW), *args],
+            stdin=subprocess.PIPE,
+            stdout=slave,
+            stderr=subprocess.PIPE,
+            env=environment((SECRET,), TERM="dumb", NO_COLOR="1"),
+        )
         _, errors = process.communicate(BODY, timeout=TIMEOUT)
         os.close(slave)
         output = b""
@@ -242,8 +322,11 @@ class Terminal(CliTest):
             past: ("accepted: ", event, f"signed 5 s ago {proof}", "answer 200: Puck is done with it"),
             signature(BODY, t=NOW + 5): ("accepted: ", event, f"signed 5 s in the future {proof}", "answer 200"),
             signature(BODY, t=NOW): ("accepted: ", event, f"signed 0 s ago {proof}", "answer 200"),
-            signature(BODY, t=NOW - 400): ("rejected (timestamp_too_old): ", f"signed 400 s ago {proof}",
-                                           "answer 503: Puck will send it again"),
+            signature(BODY, t=NOW - 400): (
+                "rejected (timestamp_too_old): ",
+                f"signed 400 s ago {proof}",
+                "answer 503: Puck will send it again",
+            ),
             signature(BODY, secret=UNKNOWN_SECRET): ("rejected (signature_mismatch): ", "answer 401: Puck gives it up"),
         }
         for header, (first, *others) in cases.items():
@@ -253,7 +336,7 @@ class Terminal(CliTest):
                 lines = text.splitlines()
                 self.assertTrue(lines[0].startswith(first), text)
                 self.assertEqual(len(lines), 1 + len(others))
-                for shown, expected in zip(lines[1:], others):
+                for shown, expected in zip(lines[1:], others, strict=True):
                     self.assertTrue(shown.startswith(f"  {expected}"), text)
 
     def test_a_person_reads_that_it_was_accepted(self) -> None:
@@ -282,8 +365,14 @@ class Terminal(CliTest):
 class Output(CliTest):
     def test_a_verdict_that_cannot_be_written_is_not_a_yes(self) -> None:
         with open("/dev/full", "wb") as full:
-            done = subprocess.run([tool(), "verify", "--at", str(NOW), "--header", SIGNATURE], input=BODY, stdout=full,
-                                  stderr=subprocess.PIPE, env=environment((SECRET,)), timeout=TIMEOUT)
+            done = subprocess.run(
+                [tool(), "verify", "--at", str(NOW), "--header", SIGNATURE],
+                input=BODY,
+                stdout=full,
+                stderr=subprocess.PIPE,
+                env=environment((SECRET,)),
+                timeout=TIMEOUT,
+            )
         self.assertEqual(done.returncode, UNDECIDED)
         self.assertIn(b"cannot write", done.stderr)
 
