@@ -1,4 +1,4 @@
-// What Python passes in, read into what the core takes; and what the core answers, raised as Python's exceptions.
+// Python's arguments, read into what the core takes; and the core's errors, raised as Python's exceptions.
 #pragma once
 
 #include "threads.hpp"
@@ -6,7 +6,9 @@
 #include <puck/webhooks.hpp>
 
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/string_view.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -17,31 +19,30 @@
 
 namespace puck_py {
 
-// --- Failures ---------------------------------------------------------------------------------------------------------
+// --- Failures --------------------------------------------------------------------------------------------------------
 
 [[noreturn]] inline void raise(nb::handle exception) {
     PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception.ptr())), exception.ptr());
     throw nb::python_error();
 }
 
-/// Raises the exception that belongs to the reason.
-[[noreturn]] inline void raise(const puck::error& failure) {
-    raise(call_python("puck_webhooks._errors", "error_for", name(failure.why()), failure.detail()));
+/// Raises the exception that belongs to the reason, with what is known of the delivery. `invalid_argument` is the
+/// caller's mistake, and so a ValueError.
+[[noreturn]] inline void raise(const puck::error& failure, const nb::object& proof = nb::none(),
+                               const nb::object& event = nb::none()) {
+    if (failure.reason() == puck::reason::invalid_argument) throw nb::value_error(failure.detail().data());
+    raise(call_python("puck_webhooks._errors", "error_for", name(failure.reason()), failure.detail(), proof, event));
 }
 
-/// The same for settings and secrets, in which every refusal is the caller's mistake.
-[[noreturn]] inline void raise_misuse(const puck::error& failure) {
-    if (failure.why() != puck::reason::invalid_argument) raise(failure);
-    throw nb::value_error(std::string(failure.detail()).c_str());
+template <class T>
+T value_of(puck::result<T> made) {
+    if (!made) raise(made.error());
+    return std::move(*made);
 }
 
-inline void check(puck::reason why) {
-    if (why != puck::reason::ok) raise(puck::error(why));
-}
+// --- Arguments -------------------------------------------------------------------------------------------------------
 
-// --- Arguments --------------------------------------------------------------------------------------------------------
-
-/// A real int, and no bool.
+/// A real int; a bool is refused.
 inline std::int64_t whole_number(nb::handle given, const char* name) {
     if (!PyLong_Check(given.ptr()) || PyBool_Check(given.ptr()))
         throw nb::type_error((std::string(name) + " must be an int").c_str());
@@ -57,12 +58,16 @@ inline std::size_t size_number(nb::handle given, const char* name) {
     return static_cast<std::size_t>(number);
 }
 
-inline std::int64_t time_or_now(nb::handle given, const char* name) {
-    return given.is_none() ? puck::unix_now() : whole_number(given, name);
+inline std::chrono::seconds seconds_of(nb::handle given, const char* name) {
+    return std::chrono::seconds(whole_number(given, name));
 }
 
-/// The bytes of a str (in UTF-8) or of bytes; they last as long as the object. None if they are neither, or if the str
-/// holds half a surrogate pair. Python's own error would show the text, and the text may be a secret.
+inline std::chrono::sys_seconds time_or_now(nb::handle given, const char* name) {
+    return given.is_none() ? puck::unix_now() : std::chrono::sys_seconds(seconds_of(given, name));
+}
+
+/// The bytes of a str (in UTF-8) or of bytes; they last as long as the object. Empty if it is neither, or if the str
+/// holds half of a surrogate pair. Python's own error would show the text, and the text may be a secret.
 inline std::optional<std::string_view> text_of(nb::handle given) noexcept {
     Py_ssize_t size = 0;
     if (PyUnicode_Check(given.ptr())) {
@@ -78,36 +83,51 @@ inline std::optional<std::string_view> text_of(nb::handle given) noexcept {
 
 inline bool is_text(nb::handle given) noexcept { return PyUnicode_Check(given.ptr()) || PyBytes_Check(given.ptr()); }
 
-inline puck::secret secret_of(nb::handle given) {
+inline std::string_view secret_text(nb::handle given) {
     if (!is_text(given)) throw nb::type_error("a secret must be str or bytes");
     const auto text = text_of(given);
     if (!text) throw nb::value_error("a secret contains half of a surrogate pair");
-    auto made = puck::secret::make(*text);
-    if (!made) raise_misuse(made.error());
-    return std::move(*made);
+    return *text;
 }
 
 inline puck::secret_ring ring_of(nb::handle given) {
-    std::vector<puck::secret> secrets;
-    if (is_text(given)) {
-        secrets.push_back(secret_of(given));
-    } else {
-        if (!PySequence_Check(given.ptr())) throw nb::type_error("secrets must be str, bytes, or a sequence of them");
-        for (const nb::handle each : given) secrets.push_back(secret_of(each));
-    }
-    auto ring = puck::secret_ring::make(std::move(secrets));
-    if (!ring) raise_misuse(ring.error());
-    return std::move(*ring);
+    if (!is_text(given) && !PySequence_Check(given.ptr()))
+        throw nb::type_error("secrets must be str, bytes, or a sequence of them");
+    const nb::object all =
+        is_text(given) ? nb::make_tuple(given) : made_by_python([&] { return PySequence_Tuple(given.ptr()); });
+    std::vector<std::string_view> texts;
+    for (const nb::handle each : all) texts.push_back(secret_text(each));
+    return value_of(puck::secret_ring::make(texts));
 }
 
 inline puck::verifier verifier_of(nb::handle secrets, nb::handle tolerance, nb::handle max_body) {
-    const puck::verifier_settings settings{whole_number(tolerance, "tolerance"), size_number(max_body, "max_body")};
-    auto made = puck::verifier::make(ring_of(secrets), settings);
-    if (!made) raise_misuse(made.error());
-    return std::move(*made);
+    const puck::verifier_settings settings{seconds_of(tolerance, "tolerance"), size_number(max_body, "max_body")};
+    return value_of(puck::verifier::make(ring_of(secrets), settings));
 }
 
-/// A body's bytes. Those of `bytes` cannot change, and are borrowed; all others are copied once.
+/// The contiguous memory of an object, which is released with this.
+class exported_buffer {
+public:
+    explicit exported_buffer(nb::handle given) {
+        if (PyObject_GetBuffer(given.ptr(), &buffer_, PyBUF_CONTIG_RO | PyBUF_FORMAT) != 0) throw nb::python_error();
+    }
+    exported_buffer(const exported_buffer&) = delete;
+    exported_buffer& operator=(const exported_buffer&) = delete;
+    ~exported_buffer() { PyBuffer_Release(&buffer_); }
+
+    [[nodiscard]] bool is_row_of_bytes() const noexcept {
+        const std::string_view format = buffer_.format == nullptr ? "B" : buffer_.format;
+        return buffer_.ndim == 1 && (format == "B" || format == "b" || format == "c");
+    }
+    [[nodiscard]] std::string_view view() const noexcept {
+        return {static_cast<const char*>(buffer_.buf), static_cast<std::size_t>(buffer_.len)};
+    }
+
+private:
+    Py_buffer buffer_{};
+};
+
+/// A body's bytes. `bytes` cannot change, and is borrowed; any other buffer is copied once, before it is looked at.
 class raw_body {
 public:
     explicit raw_body(nb::handle given) : kept_(nb::borrow(given)) {
@@ -119,13 +139,7 @@ public:
             throw nb::type_error(
                 "body is a str: pass the raw bytes of the request. Text that was decoded and encoded again, or JSON "
                 "that was parsed and written again, has another signature");
-        Py_buffer buffer;
-        if (PyObject_GetBuffer(given.ptr(), &buffer, PyBUF_CONTIG_RO | PyBUF_FORMAT) != 0) throw nb::python_error();
-        const std::string_view format = buffer.format == nullptr ? "B" : buffer.format;
-        const bool is_bytes = buffer.ndim == 1 && (format == "B" || format == "b" || format == "c");
-        if (is_bytes) copy_.assign(static_cast<const char*>(buffer.buf), static_cast<std::size_t>(buffer.len));
-        PyBuffer_Release(&buffer);
-        if (!is_bytes) throw nb::type_error("body is not a row of bytes");
+        copy_ = copied(given);
         view_ = copy_;
     }
     raw_body(const raw_body&) = delete;
@@ -134,12 +148,22 @@ public:
     [[nodiscard]] std::string_view view() const noexcept { return view_; }
 
 private:
+    static std::string copied(nb::handle given) {
+        try {
+            const exported_buffer buffer(given);
+            if (buffer.is_row_of_bytes()) return std::string(buffer.view());
+        } catch (const nb::python_error& failed) {
+            if (!failed.matches(PyExc_BufferError)) throw;  // or it is not contiguous
+        }
+        throw nb::type_error("body must be a contiguous buffer of bytes");
+    }
+
     nb::object kept_;
     std::string copy_;
     std::string_view view_;
 };
 
-/// A request's headers, from a mapping or from pairs. They hold on to the objects whose bytes they show.
+/// A request's headers, from a mapping or from pairs. It keeps the objects alive whose bytes it borrows.
 class header_lines {
 public:
     explicit header_lines(nb::handle given) {
@@ -169,7 +193,7 @@ public:
 private:
     void add(nb::handle name, nb::handle value) {
         if (!is_text(name) || !is_text(value)) throw nb::type_error("a header's name and value must be str or bytes");
-        // What no encoding can carry was never on the wire; it stands for itself, as a byte that no grammar takes.
+        // A str that has no encoding was never on the wire; it becomes a byte that no grammar accepts.
         lines_.push_back({text_of(name).value_or("\xff"), text_of(value).value_or("\xff")});
         kept_.push_back(nb::borrow(name));
         kept_.push_back(nb::borrow(value));

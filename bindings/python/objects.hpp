@@ -8,6 +8,8 @@
 
 #include <nanobind/nanobind.h>
 
+#include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -20,21 +22,23 @@ namespace puck_py {
 
 using namespace nb::literals;
 
-/// A parsed envelope, which may belong to a delivery.
+/// A parsed envelope, which may belong to something verified.
 struct py_event {
     std::shared_ptr<const puck::event> core;
-    nb::object data;  // parsed when it is first asked for
+    nb::object data{};  // parsed when it is first asked for
 
-    [[nodiscard]] nb::bytes data_json() const { return nb::bytes(core->data().data(), core->data().size()); }
+    [[nodiscard]] nb::bytes data_json() const { return nb::bytes(core->data_json().data(), core->data_json().size()); }
 
     [[nodiscard]] nb::object emitted_at() const {
         const puck::date_time moment = core->emitted_at();
-        return call_python("puck_webhooks._events", "moment", moment.seconds, moment.nanoseconds);
+        return call_python("puck_webhooks._events", "moment", moment.seconds.time_since_epoch().count(),
+                           moment.nanoseconds.count());
     }
 
     [[nodiscard]] nb::object parsed_data() {
-        if (data.is_valid()) return data;
-        data = call_python("puck_webhooks._events", "loads", data_json());
+        if (!data.is_valid())
+            data = call_python("puck_webhooks._events", "loads",
+                               nb::str(core->data_json().data(), core->data_json().size()));
         return data;
     }
 
@@ -42,39 +46,94 @@ struct py_event {
         const auto level = core->severity();
         return level ? std::optional(name(*level)) : std::nullopt;
     }
+
+    [[nodiscard]] std::array<nb::handle, 1> held() const noexcept { return {data}; }
 };
 
-/// Accepts every event: the store is asked after the receiver has said yes, for that needs the GIL.
-class no_store final : public puck::dedupe_store {
+/// A verified event: what Verifier.verify returns.
+class py_verified {
 public:
-    puck::result<puck::claimed> claim(const puck::uuid& event_id) noexcept override {
-        return puck::claimed{event_id, 0};
+    explicit py_verified(puck::verified&& core) : core_(std::make_shared<const puck::verified>(std::move(core))) {}
+
+    [[nodiscard]] bool was_moved() const noexcept { return core_ == nullptr; }
+    [[nodiscard]] const puck::verified& core() const noexcept { return *core_; }
+
+    [[nodiscard]] nb::object event() {
+        if (!event_.is_valid()) event_ = nb::cast(py_event{std::shared_ptr<const puck::event>(core_, &core_->event())});
+        return event_;
     }
-    puck::reason commit(const puck::claimed&) noexcept override { return puck::reason::ok; }
-    puck::reason release(const puck::claimed&) noexcept override { return puck::reason::ok; }
+
+    [[nodiscard]] std::array<nb::handle, 1> held() const noexcept { return {event_}; }
+
+private:
+    std::shared_ptr<const puck::verified> core_;
+    nb::object event_;
 };
 
-/// A claim on an event of the built-in store.
-struct lru_claim {
-    std::shared_ptr<puck::lru_dedupe> store;
-    puck::claimed claim;
+/// The value of what was accepted. A rejection is raised, with what was known by then.
+template <class T>
+T accepted(puck::result<T, puck::rejection> judged) {
+    if (judged) return std::move(*judged);
+    puck::rejection& why = judged.error();
+    nb::object proof = nb::none(), event = nb::none();
+    if (why.proof) proof = nb::cast(*why.proof);
+    if (why.event) event = nb::cast(py_event{std::make_shared<const puck::event>(std::move(*why.event))});
+    raise(why, proof, event);
+}
 
-    void commit() const { check(store->commit(claim)); }
-    void release() const { check(store->release(claim)); }
+inline py_verified judge(const puck::verifier& verifier, nb::handle headers, nb::handle body, nb::handle received_at) {
+    const header_lines lines(headers);
+    const raw_body bytes(body);
+    const auto at = time_or_now(received_at, "received_at");
+    return py_verified(
+        accepted(without_gil_if_long(bytes.view(), [&] { return verifier.verify({lines.view(), bytes.view(), at}); })));
+}
+
+class py_verifier {
+public:
+    py_verifier(nb::handle secrets, nb::handle tolerance, nb::handle max_body)
+        : core_(verifier_of(secrets, tolerance, max_body)) {}
+
+    [[nodiscard]] py_verified verify(nb::handle headers, nb::handle body, nb::handle received_at) const {
+        return judge(core_, headers, body, received_at);
+    }
+
+    /// Calls `how`, which is verify_signature or dangerously_verify_without_window.
+    template <auto how>
+    [[nodiscard]] puck::proof verify_bytes(nb::handle body, nb::handle signature, nb::handle received_at) const {
+        const raw_body bytes(body);
+        if (!signature.is_none() && !is_text(signature)) throw nb::type_error("signature must be str, bytes or None");
+        const std::string_view header = signature.is_none() ? "" : text_of(signature).value_or("\xff");
+        const auto at = time_or_now(received_at, "received_at");
+        return accepted(without_gil_if_long(bytes.view(), [&] { return (core_.*how)(bytes.view(), header, at); }));
+    }
+
+private:
+    puck::verifier core_;
 };
 
-/// The built-in store. Events' ids come as text here. Its calls take no time, and keep the GIL: a fork by another thread
-/// would leave the child with a lock that nobody gives back.
+/// Raises the failure of a claim, a commit or a release, with all that is known of the delivery.
+[[noreturn]] inline void raise_for(py_verified& verified, const puck::error& failure) {
+    raise(failure, nb::cast(verified.core().proof()), verified.event());
+}
+
+inline void check(puck::reason answered) {
+    if (answered != puck::reason::ok) raise(answered);
+}
+inline void check(puck::reason answered, py_verified& verified) {
+    if (answered != puck::reason::ok) raise_for(verified, answered);
+}
+
+/// The built-in store. Its calls take no time, and keep the GIL: a fork by another thread would leave the child with a
+/// lock that nobody gives back.
 struct py_lru {
     std::shared_ptr<puck::lru_dedupe> core;
 
-    py_lru(nb::handle capacity, nb::handle ttl, nb::handle lease) {
-        auto made = puck::lru_dedupe::make({.capacity = size_number(capacity, "capacity"),
-                                            .ttl = whole_number(ttl, "ttl"),
-                                            .lease = whole_number(lease, "lease")});
-        if (!made) raise_misuse(made.error());
-        core = std::move(*made);
-    }
+    explicit py_lru(puck::lru_dedupe_settings settings = {}) : core(value_of(puck::lru_dedupe::make(settings))) {}
+    py_lru(nb::handle capacity, nb::handle ttl, nb::handle lease)
+        : py_lru(puck::lru_dedupe_settings{.capacity = size_number(capacity, "capacity"),
+                                           .ttl = seconds_of(ttl, "ttl"),
+                                           .lease = seconds_of(lease, "lease")}) {}
 
     static puck::uuid id_of(nb::handle event_id) {
         if (!PyUnicode_Check(event_id.ptr())) throw nb::type_error("event_id must be a str");
@@ -83,14 +142,14 @@ struct py_lru {
         return *id;
     }
 
-    [[nodiscard]] lru_claim claim(const puck::uuid& id) const {
-        const auto claimed = core->claim(id);
-        if (!claimed) raise(claimed.error());
-        return {core, *claimed};
+    [[nodiscard]] puck::claim claim(nb::handle event_id) const { return value_of(core->claim(id_of(event_id))); }
+    void commit(const puck::claim& held) const { check(core->commit(held)); }
+    void release(const puck::claim& held) const {
+        const puck::reason answered = core->release(held);
+        if (answered == puck::reason::claim_lost)
+            raise({puck::reason::claim_lost, "The event is done, or another claim holds it: it was not given back."});
+        check(answered);
     }
-
-    void commit(const puck::claimed& claim) const { check(core->commit(claim)); }
-    void release(const puck::claimed& claim) const { check(core->release(claim)); }
     [[nodiscard]] bool seen(nb::handle event_id) const { return core->seen(id_of(event_id)); }
 };
 
@@ -104,64 +163,74 @@ struct ready {
     }
 };
 
+/// A claim on an event of the built-in store.
+struct lru_claim {
+    std::shared_ptr<puck::lru_dedupe> store;
+    puck::claim claim;
+
+    void commit(py_verified& verified) const { check(store->commit(claim), verified); }
+    void release(py_verified& verified) const { check(store->release(claim), verified); }
+};
+
 /// A claim on an event of a store that is written in Python; _stores.py asks it.
 struct python_claim {
     nb::object store, claim;
 
-    python_claim(nb::object asked, std::string_view event_id)
-        : store(std::move(asked)), claim(ask("claim", nb::str(event_id.data(), event_id.size()))) {}
-    void commit() const { ask("commit", claim); }
-    void release() const { ask("release", claim); }
-    void clear() noexcept {
-        store.reset();
-        claim.reset();
-    }
+    void commit(const py_verified& verified) const { ask("commit", verified); }
+    void release(const py_verified& verified) const { ask("release", verified); }
 
 private:
-    nb::object ask(const char* what, nb::handle about) const {
-        return call_python("puck_webhooks._stores", what, store, about);
+    void ask(const char* what, const py_verified& verified) const {
+        call_python("puck_webhooks._stores", what, store, verified, claim);
     }
 };
 
+/// A verified event, and the claim on it.
 class py_delivery {
 public:
     using claim_variant = std::variant<lru_claim, python_claim>;
 
-    py_delivery(std::shared_ptr<puck::delivery> core, claim_variant claim) noexcept
-        : core_(std::move(core)), claim_(std::move(claim)) {}
+    py_delivery(py_verified&& verified, claim_variant claim) noexcept
+        : verified_(std::move(verified)), claim_(std::move(claim)) {}
     py_delivery(py_delivery&&) noexcept = default;
     ~py_delivery() {
-        if (core_) release_quietly();
+        if (!verified_.was_moved()) release_quietly();
     }
 
-    [[nodiscard]] nb::object event() {
-        if (!event_.is_valid())
-            event_ = nb::cast(py_event{std::shared_ptr<const puck::event>(core_, &core_->event()), nb::object()});
-        return event_;
-    }
-
-    [[nodiscard]] const puck::authenticity& authenticity() const noexcept { return core_->authenticity(); }
+    [[nodiscard]] nb::object event() { return verified_.event(); }
+    [[nodiscard]] const puck::verified& core() const noexcept { return verified_.core(); }
 
     /// The begin of a with block, in which the event is handled: it must still be there to be handled.
-    void enter() const { check_open(); }
+    void enter() {
+        check_not_committed();
+        if (state_ == state::lost) raise_for(verified_, puck::reason::claim_lost);
+        if (state_ == state::given_back)
+            raise_for(verified_,
+                      {puck::reason::store_unavailable, "The delivery was given back: wait for Puck's next attempt."});
+        check_not_settling();
+    }
 
+    /// May be repeated, and may follow a release: the store decides.
     void commit() {
-        settle([](const auto& claim) { claim.commit(); });
-    }
-    void release() {
-        settle([](const auto& claim) { claim.release(); });
+        settle(state::committed, [this](const auto& claim) { claim.commit(verified_); });
     }
 
-    /// The end of a with block: what ended well is committed, and what did not is given back.
+    /// Never undoes a commit, whatever the store would do.
+    void release() {
+        check_not_committed();
+        settle(state::given_back, [this](const auto& claim) { claim.release(verified_); });
+    }
+
+    /// The end of a with block: a good end commits, and an exception releases.
     void leave(nb::handle exception_type) {
-        if (state_ == state::settled) return;
+        if (state_ != state::open && state_ != state::settling) return;
         if (exception_type.is_none())
             commit();
         else
             release_quietly();
     }
 
-    /// An exception is on its way already, or nobody is there to hear of one.
+    /// Raises nothing: an exception is on its way already, or nobody is there to catch one.
     void release_quietly() noexcept {
         if (state_ != state::open) return;
         const nb::error_scope kept;
@@ -172,123 +241,96 @@ public:
             failed.restore();
             has_failed = true;
         } catch (const std::exception&) {
-            // No memory, so none to tell it either. The lease will end.
+            // There is no memory, so none for a report either.
         }
-        state_ = state::settled;
+        if (state_ == state::open) state_ = state::given_back;  // its lease will end
         if (has_failed)
             outliving_the_interpreter([] {
                 PyErr_WriteUnraisable(nb::str("puck_webhooks.Delivery: the event could not be released").ptr());
             });
     }
 
-    [[nodiscard]] const python_claim* claim_in_python() const noexcept { return std::get_if<python_claim>(&claim_); }
-    [[nodiscard]] const nb::object& cached_event() const noexcept { return event_; }
+    [[nodiscard]] std::array<nb::handle, 3> held() const noexcept {
+        const auto [event] = verified_.held();
+        if (const auto* const held = std::get_if<python_claim>(&claim_)) return {event, held->store, held->claim};
+        return {event};
+    }
     void clear() noexcept {
-        if (auto* const held = std::get_if<python_claim>(&claim_)) held->clear();
-        event_.reset();
+        if (auto* const held = std::get_if<python_claim>(&claim_)) {
+            held->store.reset();
+            held->claim.reset();
+        }
     }
 
 private:
-    enum class state : std::uint8_t { open, settling, settled };
+    /// `given_back`: released, so that Puck's next attempt is handled. `lost`: another worker has taken the event.
+    enum class state : std::uint8_t { open, settling, committed, given_back, lost };
 
-    void check_open() const {
-        if (state_ == state::settled) raise(puck::error(puck::reason::claim_lost));
+    void check_not_committed() {
+        if (state_ == state::committed)
+            raise_for(verified_, {puck::reason::claim_lost, "The delivery is already committed."});
+    }
+
+    void check_not_settling() {
         if (state_ == state::settling)
-            raise(puck::error(puck::reason::store_unavailable,
-                              "The delivery is being settled by somebody else, and how that ends is not known yet."));
+            raise_for(verified_, {puck::reason::store_unavailable,
+                                  "The delivery is being settled by another thread, and the result is not known yet."});
     }
 
     template <class How>
-    void settle(How how) {
-        check_open();
-        state_ = state::settling;  // a store that is asked may let another thread in
+    void settle(state then, How how) {
+        check_not_settling();
+        const state before = std::exchange(state_, state::settling);  // a store that is asked may let another thread in
         try {
             std::visit(how, claim_);
-            state_ = state::settled;
+            state_ = then;
         } catch (const nb::python_error& failed) {
-            state_ = state::open;
-            if (nb::getattr(failed.value(), "reason", nb::none()).equal(nb::str("claim_lost"))) state_ = state::settled;
+            state_ = before;
+            if (before != state::committed &&
+                nb::getattr(failed.value(), "reason", nb::none()).equal(nb::str("claim_lost")))
+                state_ = state::lost;
             throw;
         } catch (...) {
-            state_ = state::open;
+            state_ = before;
             throw;
         }
     }
 
-    std::shared_ptr<puck::delivery> core_;
+    py_verified verified_;
     claim_variant claim_;
-    nb::object event_;
     state state_ = state::open;
 };
 
 class py_receiver {
 public:
     py_receiver(nb::handle secrets, nb::handle tolerance, nb::handle max_body, nb::handle dedupe)
-        : dedupe_(dedupe.is_none() ? nb::cast(py_lru(nb::int_(65'536), nb::int_(86'400), nb::int_(60)))
-                                   : nb::borrow(dedupe)),
+        : dedupe_(dedupe.is_none() ? nb::cast(py_lru()) : nb::borrow(dedupe)),
           max_body_(size_number(max_body, "max_body")),
-          core_(verifier_of(secrets, tolerance, max_body), std::make_shared<no_store>()) {
-        if (!nb::try_cast(dedupe_, lru_)) call_python("puck_webhooks._stores", "check", dedupe_);
+          verifier_(verifier_of(secrets, tolerance, max_body)) {
+        call_python("puck_webhooks._stores", "check", dedupe_, tolerance);
+        nb::try_cast(dedupe_, lru_);
     }
 
-    [[nodiscard]] py_delivery receive(nb::handle headers, nb::handle body, nb::handle now) const {
-        const header_lines lines(headers);
-        const raw_body bytes(body);
-        const std::int64_t at = time_or_now(now, "now");
-        auto judged =
-            without_gil_if_long(bytes.view(), [&] { return core_.receive({lines.view(), bytes.view(), at}); });
-        if (!judged) raise(judged.error());
-        auto delivery = std::make_shared<puck::delivery>(std::move(*judged));
-        const puck::event& event = delivery->event();  // nothing may fail from the claim on
-        if (lru_ == nullptr) return {std::move(delivery), python_claim(dedupe_, event.event_id())};
-        return {std::move(delivery), lru_->claim(event.id())};
+    [[nodiscard]] py_delivery receive(nb::handle headers, nb::handle body, nb::handle received_at) const {
+        py_verified verified = judge(verifier_, headers, body, received_at);
+        if (lru_ == nullptr) {
+            python_claim claim{dedupe_, call_python("puck_webhooks._stores", "claim", dedupe_, verified)};
+            return {std::move(verified), std::move(claim)};
+        }
+        const auto claim = lru_->core->claim(verified.core().event().id());
+        if (!claim) raise_for(verified, claim.error());
+        return {std::move(verified), lru_claim{lru_->core, *claim}};  // nothing may fail after the claim
     }
 
     [[nodiscard]] const nb::object& dedupe() const noexcept { return dedupe_; }
     [[nodiscard]] std::size_t max_body() const noexcept { return max_body_; }
+    [[nodiscard]] std::array<nb::handle, 1> held() const noexcept { return {dedupe_}; }
 
 private:
     nb::object dedupe_;
     py_lru* lru_ = nullptr;  // dedupe_, if it is the built-in store
     std::size_t max_body_;
-    puck::receiver core_;
-};
-
-/// What Verifier.verify says of a body that it accepts.
-struct py_verified {
-    puck::authenticity proof;
-    std::int64_t skew;
-};
-
-class py_verifier {
-public:
-    py_verifier(nb::handle secrets, nb::handle tolerance, nb::handle max_body)
-        : core_(verifier_of(secrets, tolerance, max_body)) {}
-
-    [[nodiscard]] py_verified verify(nb::handle body, nb::handle signature, nb::handle now) const {
-        const std::int64_t at = time_or_now(now, "now");
-        return judge(body, signature, at,
-                     [&](std::string_view bytes, std::string_view header) { return core_.verify(bytes, header, at); });
-    }
-
-    [[nodiscard]] py_verified dangerously_verify_without_window(nb::handle body, nb::handle signature) const {
-        return judge(body, signature, puck::unix_now(), [&](std::string_view bytes, std::string_view header) {
-            return core_.dangerously_verify_without_window(bytes, header);
-        });
-    }
-
-private:
-    template <class Verify>
-    static py_verified judge(nb::handle body, nb::handle signature, std::int64_t now, Verify verify) {
-        const raw_body bytes(body);
-        if (!signature.is_none() && !is_text(signature)) throw nb::type_error("signature must be str, bytes or None");
-        const std::string_view header = signature.is_none() ? "" : text_of(signature).value_or("\xff");
-        const auto verified = without_gil_if_long(bytes.view(), [&] { return verify(bytes.view(), header); });
-        if (!verified) raise(verified.error());
-        return {*verified, verified->skew(now)};
-    }
-
-    puck::verifier core_;
+    puck::verifier verifier_;
 };
 
 }  // namespace puck_py

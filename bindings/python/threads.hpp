@@ -1,4 +1,4 @@
-// How this module gives the GIL away, and calls what may.
+// How this module releases the GIL, and calls what may take it.
 #pragma once
 
 #include <nanobind/nanobind.h>
@@ -14,13 +14,13 @@ namespace puck_py {
 
 namespace nb = nanobind;
 
-/// Calls what takes the GIL. Until 3.14 Python ends a daemon thread that asks for the GIL of an interpreter that is ending
-/// by pthread_exit, and glibc does that as an exception, at which the C++ frames above would end the whole process. Such a
-/// thread sleeps here until the process is gone, as it does under 3.14.
+/// Calls what takes the GIL. Until 3.14 Python ends a daemon thread that asks for the GIL of an interpreter that is
+/// ending by pthread_exit, and glibc does that as an exception, at which the C++ frames above would end the whole
+/// process. Such a thread sleeps here until the process is gone, as it does under 3.14.
 ///
-/// The call must be plain C, or functions that let exceptions pass: many of nanobind's are noexcept. And it must not stand
-/// inside a `catch`, where a second exception that is not C++'s own ends the process. What a mere decref sets off (a
-/// `__del__`) is not covered.
+/// The call must be plain C, or functions that let exceptions pass: many of nanobind's are noexcept. And it must not
+/// stand inside a `catch`, where a second exception that is not C++'s own ends the process. A `__del__` that a decref
+/// calls is not covered.
 template <class Call>
 auto outliving_the_interpreter(Call call) {
     try {

@@ -10,9 +10,10 @@ def handle(event: Event) -> None:
 def answer(headers: dict[str, str], body: bytes) -> int:
     """Judges a request by all of its headers and its raw body, and returns the HTTP status to answer Puck with."""
     try:
-        with receiver.receive(headers, body) as delivery:
-            handle(delivery.event)  # an exception gives the event back, and Puck comes again
+        delivery = receiver.receive(headers, body)
     except WebhookError as error:
         print(error.reason, error)  # for your log
         return error.http_status
+    with delivery:
+        handle(delivery.event)  # an exception gives the event back; let it out, or answer 500: Puck comes again
     return 200

@@ -53,6 +53,11 @@ REASONS: dict[str, tuple[type[puck.WebhookError], int, bool]] = {
 }
 
 
+# What an error carries of its delivery, as far as it was known.
+PROOF = ("timestamp", "skew_seconds", "secret_index", "secret_fingerprint")
+RECORD = (*PROOF, "event_id", "event_type", "emitted_at", "emitted_at_text", "api_version", "severity")
+
+
 def as_bytes(text: str | bytes) -> bytes:
     return text.encode() if isinstance(text, str) else text
 
@@ -94,10 +99,10 @@ def signed(body: bytes, *, secret: str | bytes = SECRET, t: int = NOW, **others:
     return {"X-Puck-Signature": sign(secret, t, body)} | {name.replace("_", "-"): v for name, v in others.items()}
 
 
-def receive(receiver: puck.Receiver, n: int = 0, *, now: int = NOW) -> puck.Delivery:
+def receive(receiver: puck.Receiver, n: int = 0) -> puck.Delivery:
     """Receives the n-th event, rightly signed."""
     body = envelope(event_id=event_id(n))
-    return receiver.receive(signed(body, t=now), body, now=now)
+    return receiver.receive(signed(body), body, received_at=NOW)
 
 
 def small_receiver(**settings: Any) -> puck.Receiver:
@@ -116,7 +121,8 @@ def check_error(error: puck.WebhookError, reason: str) -> None:
     family, http_status, retryable = REASONS[reason]
     assert error.reason == reason
     assert (type(error), error.http_status, error.retryable) == (family, http_status, retryable)
-    assert str(error).endswith("."), "an error is a sentence"
+    assert str(error) == error.detail
+    assert error.detail.endswith((".", "?")), "an error is a sentence"
 
 
 def verdict(judge: Callable[[], object]) -> str:
@@ -140,12 +146,14 @@ class Refusal(Exception):
 
 
 class PythonStore:
-    """A store that is written in Python. Its claims are lists, which can be changed and told apart."""
+    """A store that is written in Python. Its claims are lists, so that each is an object of its own."""
+
+    ttl = 86_400
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, Any]] = []
         self.held: dict[str, list[object]] = {}
-        self.done: set[str] = set()
+        self.done: dict[str, list[object]] = {}
 
     def claim(self, event_id: str) -> Any:
         self.calls.append(("claim", event_id))
@@ -159,19 +167,19 @@ class PythonStore:
 
     def commit(self, claim: Any) -> object:
         self.calls.append(("commit", claim))
-        self._settle(claim)
-        self.done.add(claim[0])
+        owner = self.done.get(claim[0], self.held.get(claim[0], claim))
+        if owner is not claim:
+            raise puck.StoreError("claim_lost")
+        self.held.pop(claim[0], None)
+        self.done[claim[0]] = claim
         return None
 
     def release(self, claim: Any) -> object:
         self.calls.append(("release", claim))
-        self._settle(claim)
-        return None
-
-    def _settle(self, claim: Any) -> None:
-        if self.held.get(claim[0]) is not claim:
+        if claim[0] in self.done or self.held.get(claim[0], claim) is not claim:
             raise puck.StoreError("claim_lost")
-        del self.held[claim[0]]
+        self.held.pop(claim[0], None)
+        return None
 
     @property
     def names(self) -> list[str]:

@@ -7,7 +7,7 @@ import pickle
 
 import puck_webhooks as puck
 import pytest
-from deliveries import REASONS, check_error
+from deliveries import REASONS, RECORD, check_error
 
 FAMILIES = [
     puck.SignatureError,
@@ -53,6 +53,11 @@ def test_what_stores_raise_needs_no_arguments() -> None:
     check_error(puck.StoreError(), "store_unavailable")
 
 
+def test_what_is_not_known_is_none() -> None:
+    error = puck.Duplicate()
+    assert [getattr(error, name) for name in RECORD] == [None] * len(RECORD)
+
+
 def test_a_detail_stands_instead_of_the_sentence() -> None:
     error = puck.StoreError("store_full", "The disk is full.")
     assert str(error) == "The disk is full."
@@ -62,7 +67,10 @@ def test_a_detail_stands_instead_of_the_sentence() -> None:
 @pytest.mark.parametrize("reason", REASONS)
 def test_errors_travel_between_processes(reason: str) -> None:
     error = REASONS[reason][0](reason, "In other words.")
+    for n, name in enumerate(RECORD):
+        setattr(error, name, f"value {n}")
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         for other in (pickle.loads(pickle.dumps(error, protocol)), copy.copy(error), copy.deepcopy(error)):
             check_error(other, reason)
             assert str(other) == "In other words."
+            assert [getattr(other, name) for name in RECORD] == [f"value {n}" for n in range(len(RECORD))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import json
 import weakref
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,8 @@ from decimal import Decimal
 
 import puck_webhooks as puck
 import pytest
-from deliveries import EVENT_ID, NOW, collect, envelope, receive, refused, signed, small_receiver, with_data
+from deliveries import EVENT_ID, NOW, SECRET, collect, envelope, receive, refused, signed, small_receiver, with_data
+from puck_webhooks import _events
 
 
 def test_the_fields_of_an_event() -> None:
@@ -69,14 +71,14 @@ def test_a_moment_that_datetime_has_not_is_there_as_text(text: str) -> None:
 
 
 def test_data_is_parsed_when_it_is_asked_for_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    parsed: list[object] = []
-    loads = json.loads
-    monkeypatch.setattr(json, "loads", lambda *args, **more: parsed.append(args) or loads(*args, **more))
+    parsed: list[str] = []
+    loads = _events.loads
+    monkeypatch.setattr(_events, "loads", lambda text: parsed.append(text) or loads(text))
     event = puck.parse_envelope(envelope(data={"a": 1}))
     assert (event.severity, event.data_json) == (None, b'{"a":1}')
     assert not parsed
     assert event.data is event.data
-    assert len(parsed) == 1
+    assert parsed == ['{"a":1}']
 
 
 def test_data_that_the_handler_changes_leaves_the_bytes_alone() -> None:
@@ -96,8 +98,10 @@ def test_data_keeps_its_whitespace_but_not_that_around_it() -> None:
         ("123456789012345678901234567890", 123456789012345678901234567890),
         ("18446744073709551616", 2**64),
         ("-0", 0),
-        ("1e400", float("inf")),
-        ("-1e400", float("-inf")),
+        ("1e400", Decimal("1e400")),
+        ("-1e400", Decimal("-1e400")),
+        ("1" + "0" * 400 + ".5", Decimal("1" + "0" * 400 + ".5")),
+        ("1.7976931348623157e308", 1.7976931348623157e308),
         ("1e-400", 0.0),
         (r'"\ud800"', "\ud800"),
         (r'"\ud83d\ude00"', "😀"),
@@ -109,11 +113,38 @@ def test_values_that_fit_no_type(text: str, expected: object) -> None:
     assert event.data_json == f'{{"v":{text}}}'.encode()
 
 
+def test_numbers_that_fit_are_plain_ones() -> None:
+    data = puck.parse_envelope(with_data('{"i":7,"f":1.5,"e":1e3}')).data
+    assert [type(data[key]) for key in "ife"] == [int, float, float]
+
+
+def test_a_number_that_no_float_holds_can_be_printed_again() -> None:
+    data = puck.parse_envelope(with_data('{"v":[1e400,' + "7" * 4301 + "]}")).data
+    assert json.dumps(data, default=str, allow_nan=False) == '{"v": ["1E+400", "' + "7" * 4301 + '"]}'
+
+
+def test_a_number_that_not_even_decimal_holds() -> None:
+    """It is delivered, and as much of it as Python's json makes of it."""
+    event = puck.parse_envelope(with_data('{"v":1e10000000000000000000}'))
+    assert event.data == {"v": float("inf")}
+    assert event.data_json == b'{"v":1e10000000000000000000}'
+
+
+@pytest.mark.parametrize("text", ["1e10000000000000000000", "-1e10000000000000000000"])
+def test_a_decimal_context_of_the_application_changes_no_data(text: str) -> None:
+    with decimal.localcontext() as context:
+        context.clear_traps()
+        context.prec = 1
+        data = puck.parse_envelope(with_data(f'{{"v":{text},"f":1.25e400}}')).data
+    assert data == {"v": float(text), "f": Decimal("1.25e400")}
+
+
 @pytest.mark.parametrize("digits", [4300, 4301, 100_000])
 def test_an_integer_with_more_digits_than_int_takes(digits: int) -> None:
-    event = puck.parse_envelope(with_data(f'{{"v":{"7" * digits},"f":1.5}}'))
+    event = puck.parse_envelope(with_data(f'{{"v":{"7" * digits},"f":1.5,"h":1e400}}'))
     assert event.data["v"] == Decimal("7" * digits)
     assert isinstance(event.data["f"], float)
+    assert event.data["h"] == Decimal("1e400")
     assert event.data is event.data
 
 
@@ -151,7 +182,7 @@ def test_parse_envelope_refuses_as_the_receiver_does() -> None:
         with refused(reason):
             puck.parse_envelope(body)
         with refused(reason):
-            small_receiver().receive(signed(body), body, now=NOW)
+            small_receiver().receive(signed(body), body, received_at=NOW)
 
 
 def test_an_event_outlives_its_delivery() -> None:
@@ -170,19 +201,25 @@ def test_an_event_that_is_kept_does_not_hold_its_claim() -> None:
     assert receive(receiver).event.event_id == event.event_id
 
 
-def test_an_event_in_a_reference_cycle_is_collected() -> None:
+@pytest.mark.parametrize("kind", ["Event", "Verified", "Delivery"])
+def test_an_event_in_a_reference_cycle_is_collected(kind: str) -> None:
     class Marker:
         pass
 
-    event = puck.parse_envelope(envelope())
-    event.data.update(event=event, marker=Marker())
-    gone = weakref.ref(event.data["marker"])
-    del event
+    holder = {
+        "Event": lambda: puck.parse_envelope(envelope()),
+        "Verified": lambda: puck.Verifier(SECRET).verify(signed(envelope()), envelope(), received_at=NOW),
+        "Delivery": lambda: receive(small_receiver()),
+    }[kind]()
+    data = getattr(holder, "event", holder).data
+    data.update(holder=holder, marker=Marker())
+    gone = weakref.ref(data["marker"])
+    del data, holder
     collect()
     assert gone() is None
 
 
-@pytest.mark.parametrize("kind", [puck.Event, puck.Delivery, puck.Verified, puck.Claim, puck.DedupeStats])
+@pytest.mark.parametrize("kind", [puck.Event, puck.Delivery, puck.Verified, puck.Proof, puck.Claim, puck.DedupeStats])
 def test_nobody_but_the_package_makes_them(kind: type) -> None:
     with pytest.raises(TypeError):
         kind()

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from typing import Any
 
 import puck_webhooks as puck
+import pytest
 from deliveries import NOW, OLD_SECRET, SECRET, envelope, event_id, mac, refused
 from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
@@ -24,6 +25,8 @@ TOLERANCE, MAX_BODY = 300, 500
 
 def modelled(body: bytes, header: bytes, now: int) -> tuple[str, int | None]:
     """The reason, and which secret has matched."""
+    if now >= 10**12:
+        return "milliseconds", None
     if len(body) > MAX_BODY:
         return "payload_too_large", None
     if len(header) > 4096:
@@ -56,14 +59,22 @@ VERIFIER = puck.Verifier(SECRETS, tolerance=TOLERANCE, max_body=MAX_BODY)
 def check(body: bytes, header: bytes, now: int) -> None:
     reason, index = modelled(body, header, now)
     event(reason)
+    is_authentic = reason in ("ok", "timestamp_too_old", "timestamp_too_new")
     if reason == "ok":
-        verified = VERIFIER.verify(body, header, now=now)
-        assert verified.secret_index == index
-        assert verified.skew == now - verified.timestamp
+        proof = VERIFIER.verify_signature(body, header, received_at=now)
+    elif reason == "milliseconds":
+        with pytest.raises(ValueError, match=reason):
+            VERIFIER.verify_signature(body, header, received_at=now)
+        return
     else:
+        with refused(reason) as caught:
+            VERIFIER.verify_signature(body, header, received_at=now)
+        proof = caught.value  # which has the same fields
         with refused(reason):
-            VERIFIER.verify(body, header, now=now)
-    if reason in ("ok", "timestamp_too_old", "timestamp_too_new"):
+            VERIFIER.verify({b"X-Puck-Signature": header}, body, received_at=now)
+    assert proof.secret_index == index
+    if is_authentic:
+        assert proof.skew_seconds == max(now - proof.timestamp, -(2**63))
         assert VERIFIER.dangerously_verify_without_window(body, header).secret_index == index
     if header.isascii():
         text = header.decode()
@@ -72,7 +83,7 @@ def check(body: bytes, header: bytes, now: int) -> None:
 
 def accepts(body: bytes, header: str, now: int) -> bool:
     try:
-        VERIFIER.verify(body, header, now=now)
+        VERIFIER.verify_signature(body, header, received_at=now)
     except puck.WebhookError:
         return False
     return True
@@ -103,8 +114,8 @@ def right_headers(draw: st.DrawFn, body: bytes) -> str:
     """Well-formed, though the times and the secrets may be wrong."""
     t = draw(times)
     macs = st.builds(lambda secret, wrong: mac(secret, t + wrong, body), owners, st.sampled_from([0, 0, 0, 1]))
-    spelt = st.builds(lambda digits, case: case(digits), macs, st.sampled_from([str, str.upper, str.title]))
-    items = draw(st.lists(st.one_of(spelt.map("v1={}".format), st.sampled_from(WELL_FORMED)), min_size=1, max_size=4))
+    written = st.builds(lambda digits, case: case(digits), macs, st.sampled_from([str, str.upper, str.title]))
+    items = draw(st.lists(st.one_of(written.map("v1={}".format), st.sampled_from(WELL_FORMED)), min_size=1, max_size=4))
     if draw(st.integers(0, 9)) == 0:
         items = ["v1=" + "0" * 64] * draw(st.integers(12, 16)) + items
     items.insert(draw(st.integers(0, len(items))), f"t={t}")
@@ -177,14 +188,15 @@ ids = st.integers(0, 7).map(event_id)
 
 
 class Dedupe(RuleBasedStateMachine):
-    """LruDedupe beside a dict of claims and an ordered dict of what is done, the least recently used first."""
+    """LruDedupe beside a dict of claims in progress and an ordered dict of those that are done, the least recently used
+    first."""
 
     def __init__(self) -> None:
         super().__init__()
         self.store = puck.LruDedupe(CAPACITY)
         self.held: dict[str, puck.Claim] = {}
-        self.done: OrderedDict[str, None] = OrderedDict()
-        self.spent: list[puck.Claim] = []
+        self.done: OrderedDict[str, puck.Claim] = OrderedDict()
+        self.claims: list[puck.Claim] = []
         self.counts = dict.fromkeys(("claims", "duplicates", "contended", "early_evictions"), 0)
 
     @rule(event=ids, upper=st.booleans())
@@ -204,34 +216,47 @@ class Dedupe(RuleBasedStateMachine):
                 self.store.claim(text)
         else:
             self.held[event] = self.store.claim(text)
+            self.claims.append(self.held[event])
             assert self.held[event].event_id == event
             self.counts["claims"] += 1
-            if len(self.held) + len(self.done) > CAPACITY:
-                self.done.popitem(last=False)
-                self.counts["early_evictions"] += 1
+            self.make_room()
 
-    @precondition(lambda self: self.held)
+    def make_room(self) -> None:
+        if len(self.held) + len(self.done) > CAPACITY:
+            self.done.popitem(last=False)
+            self.counts["early_evictions"] += 1
+
+    @precondition(lambda self: self.claims)
     @rule(data=st.data())
     def commit(self, data: st.DataObject) -> None:
-        event = data.draw(st.sampled_from(sorted(self.held)))
-        claim = self.held.pop(event)
-        self.store.commit(claim)
-        self.spent.append(claim)
-        self.done[event] = None
+        """Of any claim that was ever granted: now, again, or after its release."""
+        claim = data.draw(st.sampled_from(self.claims))
+        event = claim.event_id
+        owner = self.done.get(event, self.held.get(event, claim))
+        if owner is not claim:
+            with refused("claim_lost"):
+                self.store.commit(claim)
+        elif event not in self.held and event not in self.done and len(self.held) == CAPACITY:
+            with refused("store_unavailable"):
+                self.store.commit(claim)
+        else:
+            self.store.commit(claim)
+            self.held.pop(event, None)
+            self.done.pop(event, None)
+            self.done[event] = claim
+            self.make_room()
 
-    @precondition(lambda self: self.held)
+    @precondition(lambda self: self.claims)
     @rule(data=st.data())
     def release(self, data: st.DataObject) -> None:
-        claim = self.held.pop(data.draw(st.sampled_from(sorted(self.held))))
-        self.store.release(claim)
-        self.spent.append(claim)
-
-    @precondition(lambda self: self.spent)
-    @rule(data=st.data(), how=st.sampled_from(["commit", "release"]))
-    def settle_again(self, data: st.DataObject, how: str) -> None:
-        claim = data.draw(st.sampled_from(self.spent))
-        with refused("claim_lost"):
-            getattr(self.store, how)(claim)
+        claim = data.draw(st.sampled_from(self.claims))
+        event = claim.event_id
+        if event in self.done or self.held.get(event, claim) is not claim:
+            with refused("claim_lost"):
+                self.store.release(claim)
+        else:
+            self.store.release(claim)
+            self.held.pop(event, None)
 
     @rule(event=ids)
     def seen(self, event: str) -> None:

@@ -30,17 +30,17 @@ def in_a_fork(work: Callable[[], None]) -> None:
             os._exit(1)
         os._exit(0)
     os.close(writing)
-    with os.fdopen(reading, "rb") as told:
-        words = told.read().decode()
+    with os.fdopen(reading, "rb") as report:
+        words = report.read().decode()
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0, words
 
 
 def test_a_forked_child_builds_its_own() -> None:
-    puck.Verifier(SECRET).verify(BODY, SIGNATURE, now=NOW)  # OpenSSL is in use before
+    puck.Verifier(SECRET).verify_signature(BODY, SIGNATURE, received_at=NOW)  # OpenSSL is in use before
 
     def work() -> None:
-        assert puck.Verifier(SECRET).verify(BODY, SIGNATURE, now=NOW).skew == 0
+        assert puck.Verifier(SECRET).verify_signature(BODY, SIGNATURE, received_at=NOW).skew_seconds == 0
         receiver = small_receiver()
         with receive(receiver):
             pass
@@ -59,9 +59,9 @@ def test_a_forked_child_uses_what_its_parent_built() -> None:
     held = receive(receiver, 2)
 
     def work() -> None:
-        verifier.verify(BODY, SIGNATURE, now=NOW)
+        verifier.verify_signature(BODY, SIGNATURE, received_at=NOW)
         with refused("signature_mismatch"):
-            verifier.verify(BODY + b" ", SIGNATURE, now=NOW)
+            verifier.verify_signature(BODY + b" ", SIGNATURE, received_at=NOW)
         for n, reason in ((1, "duplicate"), (2, "in_progress"), (3, "ok")):
             with_reason = verdict(lambda n=n: receive(receiver, n).commit())
             assert with_reason == reason
@@ -77,13 +77,13 @@ def judge(n: int) -> tuple[str, str]:
     """What the children of multiprocessing do: the reason, and an error that travels back."""
     body = envelope(event_id=event_id(n))
     receiver = small_receiver()
-    receiver.receive(signed(body), body, now=NOW).commit()
-    return verdict(lambda: receiver.receive(signed(body), body, now=NOW)), puck.sign(SECRET, body, NOW)
+    receiver.receive(signed(body), body, received_at=NOW).commit()
+    return verdict(lambda: receiver.receive(signed(body), body, received_at=NOW)), puck.sign(SECRET, body, NOW)
 
 
 def fail(n: int) -> None:
-    receive(small_receiver(), n, now=NOW).event.data.clear()
-    puck.Verifier(SECRET).verify(BODY, None, now=NOW)
+    receive(small_receiver(), n).event.data.clear()
+    puck.Verifier(SECRET).verify_signature(BODY, None, received_at=NOW)
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
@@ -105,7 +105,7 @@ except ImportError as error:
 else:
     receiver = puck_webhooks.Receiver({SECRET!r}, dedupe=puck_webhooks.LruDedupe(4))
     try:
-        receiver.receive({{}}, b"", now=0)
+        receiver.receive({{}}, b"", received_at=0)
     except puck_webhooks.SignatureError as error:
         print("works" if error.reason == "missing_signature" else error.reason)
 """
@@ -142,12 +142,14 @@ import puck_webhooks
 from puck_webhooks.testing import TEST_SECRET, signed_delivery
 
 class Store:
+    ttl = 86_400
     def claim(self, event_id): return [event_id]
     def commit(self, claim): print("commit")
     def release(self, claim): print("release")
 
-built_in = puck_webhooks.Receiver(TEST_SECRET).receive(*signed_delivery(now={NOW}), now={NOW})
-python = puck_webhooks.Receiver(TEST_SECRET, dedupe=Store()).receive(*signed_delivery(now={NOW}), now={NOW})
+delivery = signed_delivery(timestamp={NOW})
+built_in = puck_webhooks.Receiver(TEST_SECRET).receive(*delivery, received_at={NOW})
+python = puck_webhooks.Receiver(TEST_SECRET, dedupe=Store()).receive(*delivery, received_at={NOW})
 python.event.data["cycle"] = [python, built_in]
 """
     done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=TIMEOUT)
@@ -162,10 +164,11 @@ import puck_webhooks
 from puck_webhooks.testing import TEST_SECRET, signed_delivery
 
 work = sys.argv[1]
-headers, body = signed_delivery(data={{"pad": "x" * (200_000 if work == "long body" else 0)}}, now={NOW})
+headers, body = signed_delivery(data={{"pad": "x" * (200_000 if work == "long body" else 0)}}, timestamp={NOW})
 inside = threading.Semaphore(0)
 
 class Store:
+    ttl = 86_400
     def claim(self, event_id):
         inside.release()
         time.sleep(0)
@@ -195,7 +198,7 @@ if work == "lazy headers":
 
 def run():
     while True:
-        delivery = receiver.receive(headers, body, now={NOW})
+        delivery = receiver.receive(headers, body, received_at={NOW})
         if work == "failing release":
             del delivery
         else:

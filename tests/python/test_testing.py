@@ -21,7 +21,7 @@ def receiver() -> puck.Receiver:
 
 
 def test_a_signed_delivery() -> None:
-    delivery = signed_delivery("finding.discovered", {"severity": "high", "ü": [1, None, 1.5]}, now=NOW)
+    delivery = signed_delivery("finding.discovered", {"severity": "high", "ü": [1, None, 1.5]}, timestamp=NOW)
     headers, body = delivery
     assert (headers, body) == (delivery.headers, delivery.body)
     assert isinstance(body, bytes)
@@ -36,7 +36,7 @@ def test_a_signed_delivery() -> None:
     assert headers["X-Puck-Event-Type"] == "finding.discovered"
     assert headers["X-Puck-Signature"] == sign(TEST_SECRET, NOW, body)
     uuid.UUID(headers["X-Puck-Delivery-Id"])
-    with receiver().receive(headers, body, now=NOW) as received:
+    with receiver().receive(headers, body, received_at=NOW) as received:
         assert received.event.data == envelope["data"]
 
 
@@ -49,23 +49,23 @@ def test_the_defaults() -> None:
 
 
 def test_each_is_an_event_of_its_own() -> None:
-    once, twice = signed_delivery(now=NOW), signed_delivery(now=NOW)
+    once, twice = signed_delivery(timestamp=NOW), signed_delivery(timestamp=NOW)
     for name in ("X-Puck-Event-Id", "X-Puck-Delivery-Id", "X-Puck-Signature"):
         assert once.headers[name] != twice.headers[name]
-    assert signed_delivery(now=NOW, event_id=once.headers["X-Puck-Event-Id"]).body == once.body
+    assert signed_delivery(timestamp=NOW, event_id=once.headers["X-Puck-Event-Id"]).body == once.body
 
 
 @pytest.mark.parametrize("secret", [SECRET, SECRET.encode(), [OLD_SECRET, SECRET]])
 def test_other_secrets(secret: str | bytes | list[str]) -> None:
-    delivery = signed_delivery(secret=secret, now=NOW)
-    puck.Receiver(SECRET).receive(*delivery, now=NOW)
-    puck.Receiver(SECRET).receive(*delivery.duplicate(), now=NOW)
+    delivery = signed_delivery(secret=secret, timestamp=NOW)
+    puck.Receiver(SECRET).receive(*delivery, received_at=NOW)
+    puck.Receiver(SECRET).receive(*delivery.duplicate(), received_at=NOW)
     with refused("signature_mismatch"):
-        receiver().receive(*delivery, now=NOW)
+        receiver().receive(*delivery, received_at=NOW)
 
 
 def test_what_must_not_be_handled() -> None:
-    delivery, judge = signed_delivery(now=NOW), receiver()
+    delivery, judge = signed_delivery(timestamp=NOW), receiver()
     for spoilt, reason in [
         (delivery.tampered(), "signature_mismatch"),
         (delivery.reserialised(), "signature_mismatch"),
@@ -74,25 +74,27 @@ def test_what_must_not_be_handled() -> None:
         (delivery.stale(by=-301), "timestamp_too_new"),
     ]:
         with refused(reason):
-            judge.receive(*spoilt, now=NOW)
-    with judge.receive(*delivery, now=NOW), refused("in_progress"):
-        judge.receive(*delivery.duplicate(), now=NOW)
+            judge.receive(*spoilt, received_at=NOW)
+    with judge.receive(*delivery, received_at=NOW), refused("in_progress"):
+        judge.receive(*delivery.duplicate(), received_at=NOW)
     for again in (delivery, delivery.duplicate(), delivery.duplicate(after=30)):
         with refused("duplicate"):
-            judge.receive(*again, now=NOW)
+            judge.receive(*again, received_at=NOW)
 
 
 def test_the_same_with_the_real_clock() -> None:
     delivery, judge = signed_delivery(), receiver()
     with refused("timestamp_too_old"):
         judge.receive(*delivery.stale())
+    with refused("timestamp_too_new"):
+        judge.receive(*delivery.stale(by=-400))  # time goes on until it is judged
     judge.receive(*delivery).commit()
     with refused("duplicate"):
         judge.receive(*delivery.duplicate())
 
 
 def test_how_they_differ() -> None:
-    delivery = signed_delivery(now=NOW, data={"a": "ü"})
+    delivery = signed_delivery(timestamp=NOW, data={"a": "ü"})
     headers, body = dict(delivery.headers), delivery.body
     tampered, duplicate, again = delivery.tampered(), delivery.duplicate(), delivery.reserialised()
 
@@ -116,9 +118,9 @@ def test_how_they_differ() -> None:
 
 def test_they_follow_from_one_another() -> None:
     with refused("timestamp_too_old"):
-        receiver().receive(*signed_delivery(now=NOW).duplicate().stale(), now=NOW)
+        receiver().receive(*signed_delivery(timestamp=NOW).duplicate().stale(), received_at=NOW)
     with refused("signature_mismatch"):
-        receiver().receive(*signed_delivery(now=NOW).stale().tampered(), now=NOW)
+        receiver().receive(*signed_delivery(timestamp=NOW).stale().tampered(), received_at=NOW)
 
 
 def test_what_puck_could_not_send() -> None:
@@ -129,11 +131,11 @@ def test_what_puck_could_not_send() -> None:
     with pytest.raises(ValueError):
         signed_delivery(secret="short")
     with pytest.raises(ValueError):
-        signed_delivery(now=0).stale()
+        signed_delivery(timestamp=0).stale()
 
 
 def test_it_shows_no_secret() -> None:
-    delivery = signed_delivery(secret=SECRET, now=NOW)
+    delivery = signed_delivery(secret=SECRET, timestamp=NOW)
     mac = delivery.headers["X-Puck-Signature"].rpartition("=")[2]
     for text in (repr(delivery), str(delivery), f"{delivery}", repr(vars(delivery)), repr(dir(delivery))):
         assert SECRET not in text

@@ -3,11 +3,12 @@
     receiver = Receiver("whsec_...")                        # as Puck handed it out
 
     try:
-        with receiver.receive(request.headers, request.body) as delivery:
-            handle(delivery.event)                          # if it raises, the event is released: Puck comes again
-        status = 200
+        delivery = receiver.receive(request.headers, request.body)
     except WebhookError as error:
-        status = error.http_status
+        return error.http_status
+    with delivery:
+        handle(delivery.event)                              # if it raises, the event is released: answer 500
+    return 200
 """
 
 from . import _interpreter as _interpreter  # comes first: it refuses where the extension cannot work
@@ -17,6 +18,7 @@ from ._core import (
     Delivery,
     Event,
     LruDedupe,
+    Proof,
     Receiver,
     Verified,
     Verifier,
@@ -37,6 +39,7 @@ __all__ = [
     "InProgress",
     "LruDedupe",
     "PayloadError",
+    "Proof",
     "Receiver",
     "SignatureError",
     "StoreError",

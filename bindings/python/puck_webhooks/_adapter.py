@@ -34,12 +34,12 @@ class HandlerFailed(Exception):
         super().__init__("The handler raised an exception. Its event was released: Puck sends it again.")
 
 
-class Declined(Exception):
-    """The handler returned a response that is no success."""
+class UnsuccessfulResponse(Exception):
+    """The handler returned a response whose status is not a 2xx."""
 
 
-class Door:
-    """A receiver with its `on_reject`, as the adapters ask it."""
+class Adapter:
+    """A receiver with its `on_reject`: what the adapters for the frameworks share."""
 
     def __init__(self, receiver: Receiver, on_reject: OnReject | None, in_thread: InThread | None = None) -> None:
         if isinstance(receiver, type) or not callable(getattr(receiver, "receive", None)):
@@ -55,7 +55,7 @@ class Door:
         return int(self._receiver.max_body)
 
     def rejected(self, error: WebhookError) -> int:
-        """Tells `on_reject`, and returns the status to answer with. What `on_reject` raises is logged and changes
+        """Calls `on_reject`, and returns the status to answer with. What `on_reject` raises is logged and changes
         nothing: the status decides whether Puck sends the event again."""
         if self._on_reject is not None:
             try:
@@ -85,12 +85,12 @@ class Door:
             with delivery:
                 try:
                     response = handle(delivery.event)
-                    declined = not is_success(status_of(response))
+                    succeeded = is_success(status_of(response))
                 except Exception as failure:
                     raise HandlerFailed from failure
-                if declined:
-                    raise Declined
-        except Declined:
+                if not succeeded:
+                    raise UnsuccessfulResponse
+        except UnsuccessfulResponse:
             pass
         except WebhookError as error:  # of the commit: the handler's own became HandlerFailed
             delivery.__exit__(type(error), error, None)  # who keeps the error keeps the delivery alive
@@ -114,12 +114,12 @@ class Door:
             async with self.settled(delivery) as event:
                 try:
                     response = await handle(event)
-                    declined = not is_success(status_of(response))
+                    succeeded = is_success(status_of(response))
                 except Exception as failure:
                     raise HandlerFailed from failure
-                if declined:
-                    raise Declined
-        except Declined:
+                if not succeeded:
+                    raise UnsuccessfulResponse
+        except UnsuccessfulResponse:
             pass
         except WebhookError as error:
             return empty(self.rejected(error))
@@ -137,11 +137,11 @@ class Door:
             raise
 
     async def release_async(self, delivery: Delivery, failure: BaseException | None) -> None:
-        """Releases, because of the failure if there was one. What goes wrong here is only reported."""
+        """Releases, because of the failure if there was one. An error of the release is only reported."""
         if failure is None or isinstance(failure, Exception):
-            await self._run(delivery.__exit__, Declined, failure, None)
+            await self._run(delivery.__exit__, UnsuccessfulResponse, failure, None)
         else:  # cancelled: nothing can be awaited any more
-            delivery.__exit__(Declined, failure, None)
+            delivery.__exit__(UnsuccessfulResponse, failure, None)
 
     @asynccontextmanager
     async def settled(self, delivery: Delivery) -> AsyncIterator[Event]:
@@ -169,7 +169,7 @@ def is_async(function: Callable[..., Any]) -> bool:
 
 
 def is_success(status: int) -> bool:
-    """Whether Puck takes the event for delivered."""
+    """Whether Puck counts the event as delivered."""
     return 200 <= status < 300
 
 

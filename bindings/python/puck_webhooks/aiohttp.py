@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from . import PayloadError, Receiver, WebhookError
-from ._adapter import BODY_CONSUMED, Door, HandlerFailed, OnReject, collect, is_async
+from ._adapter import BODY_CONSUMED, Adapter, HandlerFailed, OnReject, collect, is_async
 
 try:
     from aiohttp import web
@@ -26,7 +26,7 @@ __all__ = ["HandlerFailed", "webhook"]
 
 _CONSUMED = BODY_CONSUMED + "it must use `await request.read()`, which keeps the bytes, or leave this path alone."
 _DECODED = (
-    "The body has a Content-Encoding, which aiohttp takes off before puck_webhooks can see the raw bytes. Puck sends "
+    "The body has a Content-Encoding, which aiohttp decodes before puck_webhooks can see the raw bytes. Puck sends "
     "JSON as it is and signs that: let nothing in front of this server compress it."
 )
 
@@ -46,7 +46,7 @@ def webhook(
     client_max_size. RuntimeError means that something read the body before. What came compressed is refused as
     `invalid_argument`. A dedupe store that is written in Python is asked in a thread.
     """
-    door = Door(receiver, on_reject, asyncio.to_thread)
+    adapter = Adapter(receiver, on_reject, asyncio.to_thread)
 
     def decorate(handler: Callable[..., Any]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         if not is_async(handler):
@@ -61,9 +61,11 @@ def webhook(
                     return response
 
             async def read() -> bytes:
-                return await _read(request, door.max_body)
+                return await _read(request, adapter.max_body)
 
-            answer = await door.serve_async(request.raw_headers, read, handle, lambda response: response.status, _empty)
+            answer = await adapter.serve_async(
+                request.raw_headers, read, handle, lambda response: response.status, _empty
+            )
             if isinstance(answer, web.HTTPException):
                 raise answer
             return answer

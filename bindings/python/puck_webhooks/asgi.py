@@ -1,4 +1,4 @@
-"""Receive Puck's webhooks before an ASGI application sees them. It needs no framework.
+"""Receive Puck's webhooks before an ASGI application sees them. It does not need a framework.
 
     app.mount("/puck", WebhookMiddleware(inner_app, receiver))
 
@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mutabl
 from typing import Any, TypeAlias
 
 from . import Delivery, Receiver, WebhookError
-from ._adapter import BODY_CONSUMED, Door, OnReject, collect, declared_length, is_success
+from ._adapter import BODY_CONSUMED, Adapter, OnReject, collect, declared_length, is_success
 
 __all__ = ["WebhookMiddleware"]
 
@@ -43,7 +43,7 @@ class WebhookMiddleware:
 
     def __init__(self, app: App, receiver: Receiver, *, on_reject: OnReject | None = None) -> None:
         self._app = app
-        self._door = Door(receiver, on_reject, asyncio.to_thread)
+        self._adapter = Adapter(receiver, on_reject, asyncio.to_thread)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -59,15 +59,15 @@ class WebhookMiddleware:
         headers = [(bytes(name), bytes(value)) for name, value in scope["headers"]]
         length = next((declared_length(value) for name, value in headers if name.lower() == b"content-length"), None)
         try:
-            body = await collect(_chunks(receive), length, self._door.max_body, _CONSUMED)
-            delivery = await self._door.receive_async(headers, body)
+            body = await collect(_chunks(receive), length, self._adapter.max_body, _CONSUMED)
+            delivery = await self._adapter.receive_async(headers, body)
         except _Disconnected:
             return
         except WebhookError as error:
-            await answer(send, self._door.rejected(error))
+            await answer(send, self._adapter.rejected(error))
             return
         settling = Settling(send)
-        settling.accept(self._door, delivery)
+        settling.accept(self._adapter, delivery)
         async with settling:
             await self._app({**scope, "puck.event": delivery.event}, _replay(body, receive), settling.send)
 
@@ -82,27 +82,27 @@ class Settling:
     def __init__(self, send: Send, *, instead_of: Callable[[Message], int | None] = lambda start: None) -> None:
         self._send = send
         self._instead_of = instead_of  # the status to answer with instead of what starts like this, if there is one
-        self._door: Door | None = None
+        self._adapter: Adapter | None = None
         self._delivery: Delivery | None = None  # until it is settled
         self._held: list[Message] = []
         self._status = 0
         self.is_replaced = False
         self.is_committed = False
 
-    def accept(self, door: Door, delivery: Delivery) -> None:
-        if self._door is not None:
+    def accept(self, adapter: Adapter, delivery: Delivery) -> None:
+        if self._adapter is not None:
             raise RuntimeError("Two receivers judge this request, and only one delivery can be settled by its answer.")
-        self._door, self._delivery = door, delivery
+        self._adapter, self._delivery = adapter, delivery
 
     @property
     def has_accepted(self) -> bool:
-        return self._door is not None
+        return self._adapter is not None
 
     async def __aenter__(self) -> None: ...
 
     async def __aexit__(self, kind: object, failure: BaseException | None, traceback: object) -> None:
-        if self._door is not None and self._delivery is not None:
-            await self._door.release_async(self._delivery, failure)
+        if self._adapter is not None and self._delivery is not None:
+            await self._adapter.release_async(self._delivery, failure)
 
     async def replace(self, status: int) -> None:
         """Answers with this status and an empty body, whatever else there was to send."""
@@ -137,13 +137,13 @@ class Settling:
 
     async def _commit(self) -> int | None:
         """Commits the event if it was handled well. Returns the status to answer with if that failed."""
-        if self._door is None or self._delivery is None or not is_success(self._status):
+        if self._adapter is None or self._delivery is None or not is_success(self._status):
             return None
         delivery, self._delivery = self._delivery, None
         try:
-            await self._door.commit_async(delivery)
+            await self._adapter.commit_async(delivery)
         except WebhookError as error:
-            return self._door.rejected(error)
+            return self._adapter.rejected(error)
         self.is_committed = True
         return None
 

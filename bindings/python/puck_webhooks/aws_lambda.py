@@ -1,4 +1,4 @@
-"""Receive Puck's webhooks in AWS Lambda, behind API Gateway (REST and HTTP APIs), a load balancer or a function URL.
+"""Receive Puck's webhooks in AWS Lambda, from API Gateway (REST and HTTP APIs), a load balancer or a function URL.
 
     @webhook(receiver)
     def handle(event):
@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from . import Receiver, WebhookError
-from ._adapter import BODY_CONSUMED, Door, HandlerFailed, OnReject, is_async
+from ._adapter import BODY_CONSUMED, Adapter, HandlerFailed, OnReject, is_async
 
 __all__ = ["webhook"]
 
@@ -39,21 +39,21 @@ def webhook(
     than POST get a 405.
 
     `on_reject` gets the `WebhookError` of each delivery that was refused (duplicates too) or could not be committed.
-    If it raises, that is logged, and the answer stays. ValueError means that this is no HTTP request,
-    and RuntimeError that something has parsed its body before.
+    If it raises, that is logged, and the answer stays. ValueError means that this is not an HTTP
+    request, and RuntimeError that something has parsed its body before.
     """
-    door = Door(receiver, on_reject)
+    adapter = Adapter(receiver, on_reject)
 
     def decorate(handler: Callable[..., Any]) -> Callable[[dict[str, Any], object], Answer]:
         if is_async(handler):
-            raise TypeError("a Lambda function is no coroutine function")
+            raise TypeError("a Lambda function must not be a coroutine function")
 
         @functools.wraps(handler)
         def lambda_handler(event: dict[str, Any], context: object = None) -> Answer:
             if _method(event) != "POST":
                 return {**_empty(405), "headers": {"Allow": "POST"}}
             try:
-                return door.serve(
+                return adapter.serve(
                     _headers(event), lambda: _body(event), lambda puck: _answer(handler(puck)), _status, _empty
                 )
             except HandlerFailed as failure:
@@ -69,7 +69,7 @@ def _method(event: dict[str, Any]) -> str:
     http = (event.get("requestContext") or {}).get("http") or {}
     method = event.get("httpMethod") or http.get("method")
     if not isinstance(method, str):
-        raise ValueError("This event is no HTTP request of API Gateway, a load balancer or a function URL.")
+        raise ValueError("This event is not an HTTP request of API Gateway, a load balancer or a function URL.")
     return method
 
 

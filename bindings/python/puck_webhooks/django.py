@@ -14,12 +14,12 @@ from collections.abc import Callable
 from typing import Any
 
 from . import PayloadError, Receiver
-from ._adapter import BODY_CONSUMED, Door, HandlerFailed, OnReject, declared_length, is_async
+from ._adapter import BODY_CONSUMED, Adapter, HandlerFailed, OnReject, declared_length, is_async
 
 try:
     from asgiref.sync import sync_to_async
 
-    # Django brings no types.
+    # Django has no type hints.
     from django.db import connections, transaction  # type: ignore[import-untyped]
     from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed  # type: ignore[import-untyped]
     from django.http.response import HttpResponseBase  # type: ignore[import-untyped]
@@ -36,7 +36,7 @@ _CHUNKED = (
     "such as gunicorn, or let the proxy in front of it buffer requests."
 )
 _CHUNKED_AND_READ = (
-    "The body is chunked, and under WSGI Django takes such a body for empty. Something before this view has read "
+    "The body is chunked, and under WSGI Django reads such a body as empty. Something before this view has read "
     "request.body: it must leave this path alone, or let the proxy in front of the server buffer requests."
 )
 _CHUNK = 65_536
@@ -47,24 +47,24 @@ def webhook(
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Makes a view of a handler, which gets the `Event` and then what the URL captured: an async one of `async def`.
 
-    The view takes POST only and is exempt from the CSRF check, which no webhook can pass: the signature stands for it.
+    The view takes POST only and is exempt from the CSRF check, which a webhook cannot pass: it is signed instead.
     The handler returns None (200, empty) or an HttpResponse. A 2xx commits the event. Any other status releases it and
     is passed on, and an exception releases it and gives a 500 (`HandlerFailed`): Puck comes again after a 5xx. Whatever
     is refused is answered with its status and an empty body, and the handler is not called.
 
     With ATOMIC_REQUESTS the transaction is around the handler instead of the view, so that it is over before the event
-    counts as seen; an async handler has none, for Django knows none. A dedupe store that is written in Python is asked
-    through `sync_to_async` by async views.
+    counts as seen; an async handler has no transaction, since Django has no asynchronous ones. A dedupe store that is
+    written in Python is asked through `sync_to_async` by async views.
 
     `on_reject` gets the `WebhookError` of each delivery that was refused (duplicates too) or could not be committed.
     If it raises, that is logged, and the answer stays. The size limit is the receiver's `max_body`, and not
     DATA_UPLOAD_MAX_MEMORY_SIZE. RuntimeError means that something read the body before.
     """
-    door = Door(receiver, on_reject, sync_to_async_call)
+    adapter = Adapter(receiver, on_reject, sync_to_async_call)
 
     def decorate(handler: Callable[..., Any]) -> Callable[..., Any]:
         make = _async_view if is_async(handler) else _view
-        view: Callable[..., Any] = csrf_exempt(make(door, handler))
+        view: Callable[..., Any] = csrf_exempt(make(adapter, handler))
         view._non_atomic_requests = set(connections)  # type: ignore[attr-defined]
         return view
 
@@ -75,15 +75,15 @@ async def sync_to_async_call(function: Callable[..., Any], *arguments: Any) -> A
     return await sync_to_async(function)(*arguments)
 
 
-def _view(door: Door, handler: Callable[..., Any]) -> Callable[..., HttpResponseBase]:
+def _view(adapter: Adapter, handler: Callable[..., Any]) -> Callable[..., HttpResponseBase]:
     @functools.wraps(handler)
     def view(request: HttpRequest, *args: Any, **captured: Any) -> HttpResponseBase:
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         atomic = _atomic_as_configured(handler)
-        return door.serve(
+        return adapter.serve(
             list(request.headers.items()),
-            lambda: _read(request, door.max_body),
+            lambda: _read(request, adapter.max_body),
             lambda event: _response(atomic(event, *args, **captured)),
             lambda response: response.status_code,
             _empty,
@@ -92,21 +92,21 @@ def _view(door: Door, handler: Callable[..., Any]) -> Callable[..., HttpResponse
     return view
 
 
-def _async_view(door: Door, handler: Callable[..., Any]) -> Callable[..., Any]:
+def _async_view(adapter: Adapter, handler: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(handler)
     async def view(request: HttpRequest, *args: Any, **captured: Any) -> HttpResponseBase:
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
 
         async def read() -> bytes:
-            return _read(request, door.max_body)
+            return _read(request, adapter.max_body)
 
         async def handle(event: Any) -> HttpResponseBase:
             response = await handler(event, *args, **captured)
             return await sync_to_async(_response)(response)  # to render a template may ask the database
 
         headers = list(request.headers.items())
-        return await door.serve_async(headers, read, handle, lambda response: response.status_code, _empty)
+        return await adapter.serve_async(headers, read, handle, lambda response: response.status_code, _empty)
 
     return view
 
@@ -140,7 +140,7 @@ def _read(request: HttpRequest, limit: int) -> bytes:
     if length is not None and length > limit:
         raise PayloadError("payload_too_large")
     if hasattr(request, "_body"):
-        if _is_chunked(request) and not request.body:  # Django took it for empty
+        if _is_chunked(request) and not request.body:  # Django read it as empty
             raise RuntimeError(_CHUNKED_AND_READ)
         return bytes(request.body)
     if getattr(request, "_read_started", False):
@@ -158,7 +158,7 @@ def _read(request: HttpRequest, limit: int) -> bytes:
 
 
 def _stream(request: HttpRequest) -> Any:
-    """Under WSGI Django takes a chunked body for an empty one; but the server can say that it has an end."""
+    """Under WSGI Django reads a chunked body as empty; but the server can say that the body has an end."""
     if not _is_chunked(request):
         return request
     if not request.META.get("wsgi.input_terminated"):

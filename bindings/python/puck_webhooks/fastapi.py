@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import Event, Receiver, WebhookError
-from ._adapter import Door, HandlerFailed, OnReject
+from ._adapter import Adapter, HandlerFailed, OnReject
 from .asgi import Message, Receive, Scope, Send, Settling
 
 try:
@@ -31,8 +31,8 @@ _RECEIVED = "puck.received"
 
 
 def webhook(receiver: Receiver, *, on_reject: OnReject | None = None) -> Callable[..., Any]:
-    """A dependency that gives the `Event`. The path operation may be `async def` or `def`, and takes no other body. Its
-    route must be a `WebhookRoute`, for no dependency can see what a path operation returns.
+    """A dependency that gives the `Event`. The path operation may be `async def` or `def`, without another body. Its
+    route must be a `WebhookRoute`, since a dependency cannot see what a path operation returns.
 
     A 2xx commits the event before the end of the response goes out. Any other status releases it and is passed on (a
     4xx is final: Puck does not come again). If the path operation raises, be it an HTTPException, or if FastAPI finds
@@ -47,19 +47,19 @@ def webhook(receiver: Receiver, *, on_reject: OnReject | None = None) -> Callabl
     If it raises, that is logged, and the answer stays. The size limit is the receiver's `max_body`. RuntimeError means
     that something read the body before. A dedupe store that is written in Python is asked in the threadpool.
     """
-    door = Door(receiver, on_reject, run_in_threadpool)
+    adapter = Adapter(receiver, on_reject, run_in_threadpool)
 
     async def accepted(request: Request) -> Event:
         received: _Received | None = request.scope.get(_RECEIVED)
         if received is None:
             raise RuntimeError("The route must be a WebhookRoute: app.router.route_class = WebhookRoute")
         try:
-            body = await read_body(request, door.max_body)
-            delivery = await door.receive_async(request.headers.raw, body)
+            body = await read_body(request, adapter.max_body)
+            delivery = await adapter.receive_async(request.headers.raw, body)
         except WebhookError as error:
-            received.refused = door.rejected(error)
+            received.refused = adapter.rejected(error)
             raise _Refused from None
-        received.settling.accept(door, delivery)
+        received.settling.accept(adapter, delivery)
         return delivery.event
 
     return accepted

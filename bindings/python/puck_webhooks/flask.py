@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import PayloadError, Receiver
-from ._adapter import BODY_CONSUMED, Door, HandlerFailed, OnReject
+from ._adapter import BODY_CONSUMED, Adapter, HandlerFailed, OnReject
 
 try:
     from flask import Response, current_app, request
@@ -39,7 +39,7 @@ def webhook(
     If it raises, that is logged, and the answer stays. The size limit is the receiver's `max_body`. RuntimeError means
     that something read the body before.
     """
-    door = Door(receiver, on_reject)
+    adapter = Adapter(receiver, on_reject)
 
     def decorate(handler: Callable[..., Any]) -> Callable[..., Response]:
         @functools.wraps(handler)
@@ -49,7 +49,7 @@ def webhook(
                 return _empty(200) if returned is None else _whole(current_app.make_response(returned))
 
             headers = list(request.headers.items())
-            return door.serve(headers, lambda: _read(door.max_body), handle, _status, _empty)
+            return adapter.serve(headers, lambda: _read(adapter.max_body), handle, _status, _empty)
 
         return view
 
@@ -70,7 +70,7 @@ def _status(response: Response) -> int:
 
 
 def _read(limit: int) -> bytes:
-    request.max_content_length = limit + 1  # a longer body that has no length is cut off there, and told by its size
+    request.max_content_length = limit + 1  # a longer body that has no length is cut off there, and refused by its size
     try:
         body = request.get_data()
     except RequestEntityTooLarge:

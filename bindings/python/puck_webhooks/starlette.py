@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from . import Receiver
-from ._adapter import BODY_CONSUMED, Door, HandlerFailed, OnReject, collect, declared_length, is_async
+from ._adapter import BODY_CONSUMED, Adapter, HandlerFailed, OnReject, collect, declared_length, is_async
 
 try:
     from starlette.concurrency import run_in_threadpool
@@ -42,7 +42,7 @@ def webhook(
     If it raises, that is logged, and the answer stays. The size limit is the receiver's `max_body`. RuntimeError means
     that something read the body before. A dedupe store that is written in Python is asked in the threadpool.
     """
-    door = Door(receiver, on_reject, run_in_threadpool)
+    adapter = Adapter(receiver, on_reject, run_in_threadpool)
 
     def decorate(handler: Callable[..., Any]) -> Callable[[Request], Awaitable[Response]]:
         if is_async(handler):
@@ -53,18 +53,18 @@ def webhook(
                     return _response(await handler(event))
 
                 async def read() -> bytes:
-                    return await read_body(request, door.max_body)
+                    return await read_body(request, adapter.max_body)
 
-                return await door.serve_async(request.headers.raw, read, handle, _status, _empty)
+                return await adapter.serve_async(request.headers.raw, read, handle, _status, _empty)
 
         else:
 
             @functools.wraps(handler)
             async def endpoint(request: Request) -> Response:
                 # All of it in one thread: if the request is cancelled, the handler's end still decides.
-                body = await outcome(read_body(request, door.max_body))
+                body = await outcome(read_body(request, adapter.max_body))
                 return await run_in_threadpool(
-                    door.serve, request.headers.raw, body, lambda event: _response(handler(event)), _status, _empty
+                    adapter.serve, request.headers.raw, body, lambda event: _response(handler(event)), _status, _empty
                 )
 
         return endpoint
@@ -73,7 +73,7 @@ def webhook(
 
 
 async def outcome(reading: Awaitable[bytes]) -> Callable[[], bytes]:
-    """Reads now, and gives a function that returns the body or raises why there is none."""
+    """Reads now, and gives a function that returns the body, or raises what the reading raised."""
     try:
         body = await reading
     except Exception as failure:

@@ -34,7 +34,7 @@ from . import sign
 __all__ = ["TEST_SECRET", "SignedDelivery", "signed_delivery"]
 
 TEST_SECRET = "whsec_only-for-tests-never-in-production"
-"""What `signed_delivery` signs with unless it is told otherwise. Everybody knows it."""
+"""What `signed_delivery` signs with unless it is given another secret. Everybody knows it."""
 
 
 class SignedDelivery(tuple[dict[str, str], bytes]):
@@ -44,16 +44,18 @@ class SignedDelivery(tuple[dict[str, str], bytes]):
     """
 
     _sign: Callable[[bytes, int], str]
-    _now: int
+    _timestamp: int
 
-    def __new__(cls, headers: Mapping[str, str], body: bytes, sign_body: Callable[[bytes, int], str], now: int) -> Self:
+    def __new__(
+        cls, headers: Mapping[str, str], body: bytes, sign_body: Callable[[bytes, int], str], timestamp: int
+    ) -> Self:
         self = super().__new__(cls, (dict(headers), body))
         self._sign = sign_body  # holds the secret, where neither repr nor vars shows it
-        self._now = now
+        self._timestamp = timestamp
         return self
 
     def __getnewargs__(self) -> tuple[dict[str, str], bytes, Callable[[bytes, int], str], int]:
-        return self.headers, self.body, self._sign, self._now
+        return self.headers, self.body, self._sign, self._timestamp
 
     def __repr__(self) -> str:
         return f"<SignedDelivery {self.headers['X-Puck-Event-Type']} {self.headers['X-Puck-Event-Id']}>"
@@ -79,17 +81,20 @@ class SignedDelivery(tuple[dict[str, str], bytes]):
 
     def stale(self, by: int = 301) -> SignedDelivery:
         """Rightly signed `by` seconds earlier, or later if `by` is negative. Answer: `timestamp_too_old` or
-        `timestamp_too_new`."""
-        return self._with(self.body, {"X-Puck-Signature": self._sign(self.body, self._now - by)})
+        `timestamp_too_new`.
+
+        Time goes on until the delivery is judged, so a negative `by` needs a margin of some seconds beyond the
+        tolerance, such as -400."""
+        return self._with(self.body, {"X-Puck-Signature": self._sign(self.body, self._timestamp - by)})
 
     def duplicate(self, after: int = 1) -> SignedDelivery:
         """The same event, as Puck sends it again: signed `after` seconds later, with a delivery id of its own.
         Answer: `duplicate` once the first one is handled, and `in_progress` while it is."""
-        signature = self._sign(self.body, self._now + after)
+        signature = self._sign(self.body, self._timestamp + after)
         return self._with(self.body, {"X-Puck-Signature": signature, "X-Puck-Delivery-Id": str(uuid.uuid4())})
 
     def _with(self, body: bytes, headers: Mapping[str, str]) -> SignedDelivery:
-        return SignedDelivery({**self.headers, **headers}, body, self._sign, self._now)
+        return SignedDelivery({**self.headers, **headers}, body, self._sign, self._timestamp)
 
 
 def signed_delivery(
@@ -97,36 +102,37 @@ def signed_delivery(
     data: Mapping[str, Any] | None = None,
     *,
     secret: str | bytes | Sequence[str | bytes] = TEST_SECRET,
-    now: int | None = None,
+    timestamp: int | None = None,
     event_id: str | None = None,
 ) -> SignedDelivery:
     """A request that a receiver with this secret accepts.
 
         with receiver.receive(*signed_delivery("agent.registered", secret=SECRET)) as delivery: ...
 
-    `now` is when it is sent, in Unix seconds: the current time unless given. `event_id` is a new one unless given.
+    `timestamp` is when it is signed, in Unix seconds, as in `sign`: by default the current time. `event_id` is by
+    default a new one.
     """
-    at = int(time.time()) if now is None else now
+    timestamp = int(time.time()) if timestamp is None else timestamp
     event_id = str(uuid.uuid4()) if event_id is None else event_id
     envelope = {
         "event_id": event_id,
         "event_type": event_type,
-        "emitted_at": datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "emitted_at": datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "api_version": "v1",
         "data": dict(data or {}),
     }
     body = json.dumps(envelope, separators=(",", ":"), allow_nan=False).encode()
 
-    def sign_body(of: bytes, timestamp: int) -> str:
-        return sign(secret, of, timestamp)
+    def sign_body(of: bytes, at: int) -> str:
+        return sign(secret, of, at)
 
     headers = {
-        "X-Puck-Signature": sign_body(body, at),
+        "X-Puck-Signature": sign_body(body, timestamp),
         "X-Puck-Event-Id": event_id,
         "X-Puck-Event-Type": event_type,
         "X-Puck-Delivery-Id": str(uuid.uuid4()),
     }
-    return SignedDelivery(headers, body, sign_body, at)
+    return SignedDelivery(headers, body, sign_body, timestamp)
 
 
 if TYPE_CHECKING:

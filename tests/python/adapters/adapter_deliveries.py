@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import threading
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from puck_webhooks import Delivery, Duplicate, InProgress, Receiver, StoreError
 
 NOW = 1777818121
 SECRET = "whsec_5f1d0c2be7a94c6fb3d8"
+FINGERPRINT = hashlib.sha256(b"puck-webhooks/secret-fingerprint/v1\0" + SECRET.encode()).hexdigest()[:8]
 EVENT_ID = "018f2e3a-1c47-7a12-b321-aabbccddeeff"
 OTHER_ID = "018f2e3a-1c47-7a12-b321-aabbccddee00"
 LIMIT = 4096
@@ -55,7 +57,7 @@ class ReceiverAtNow:
         self.dedupe = self._real.dedupe
 
     def receive(self, headers: Any, body: Any) -> Delivery:
-        return self._real.receive(headers, body, now=NOW)
+        return self._real.receive(headers, body, received_at=NOW)
 
     def seen(self, event_id: str = EVENT_ID) -> bool:
         return bool(self.dedupe.seen(event_id))
@@ -67,6 +69,8 @@ class ReceiverAtNow:
 
 class PythonStore:
     """A dedupe store in Python, which notes in which thread it is asked, and fails at will."""
+
+    ttl = 86_400
 
     def __init__(self) -> None:
         self.failing: set[str] = set()
@@ -109,7 +113,7 @@ class PythonStore:
 
 
 class Handler:
-    """What the handlers of the tests do: note the event, and then fail or answer as they are told."""
+    """What the handlers of the tests do: note the event, and then fail or answer as the test says."""
 
     def __init__(self) -> None:
         self.events: list[Any] = []
@@ -117,6 +121,7 @@ class Handler:
         self.raises: BaseException | None = None
         self.returns: Any = None
         self.rejected: list[str] = []
+        self.errors: list[Any] = []
 
     def __call__(self, event: Any) -> Any:
         self.events.append(event)
@@ -127,6 +132,7 @@ class Handler:
 
     def on_reject(self, error: Any) -> None:
         self.rejected.append(error.reason)
+        self.errors.append(error)
 
 
 class Answer:
@@ -193,6 +199,26 @@ class AdapterTests:
 
     def test_a_stale_delivery(self) -> None:
         self.check(503, headers=STALE, rejected="timestamp_too_old")
+
+    def test_on_reject_can_log_what_was_refused(self) -> None:
+        self.check(503, headers=STALE, rejected="timestamp_too_old")
+        self.check(200)
+        self.check(200, headers=signed(t=NOW - 7), rejected="duplicate")
+        stale, duplicate = self.handler.errors
+        assert (stale.skew_seconds, stale.secret_fingerprint, stale.event_id) == (301, FINGERPRINT, None)
+        assert (duplicate.skew_seconds, duplicate.secret_fingerprint) == (7, FINGERPRINT)
+        assert (duplicate.event_id, duplicate.event_type) == (EVENT_ID, "finding.discovered")
+        assert duplicate.emitted_at == datetime(2026, 5, 3, 14, 22, 1, tzinfo=UTC)
+
+    def test_on_reject_can_log_what_a_store_has_refused(self) -> None:
+        store = PythonStore()
+        self.start(ReceiverAtNow(dedupe=store))
+        for store.failing in ({"claim"}, {"commit"}):
+            assert self.post(BODY, signed(t=NOW - 7)).status == 503
+        for error in self.handler.errors:
+            assert (error.reason, error.skew_seconds, error.event_id) == ("store_unavailable", 7, EVENT_ID)
+            assert error.secret_fingerprint == FINGERPRINT
+        assert len(self.handler.errors) == 2
 
     def test_json_that_was_written_again(self) -> None:
         again = json.dumps(json.loads(BODY)).encode()
@@ -289,17 +315,15 @@ class AdapterTests:
         store = PythonStore()
         self.start(ReceiverAtNow(dedupe=store))
         self.handler.returns = None
-        commit = store.commit
 
         def lose(claim: Any) -> None:
-            store.claimed.clear()
-            commit(claim)
+            raise StoreError("claim_lost")
 
         store.commit = lose  # type: ignore[method-assign]
         assert self.post(BODY, signed()).status == 200
         assert self.handler.rejected == ["claim_lost"]
 
-    def test_misuse_is_told_at_once(self) -> None:
+    def test_misuse_is_refused_at_once(self) -> None:
         async def later(error: Any) -> None: ...
 
         class Later:

@@ -83,7 +83,7 @@ class LambdaTests(AdapterTests):
     def test_what_is_no_request(self) -> None:
         contexts = ({}, None, {"http": None}, {"http": {}})
         for event in ({}, {"Records": []}, *({"requestContext": context} for context in contexts)):
-            with pytest.raises(ValueError, match="no HTTP request"):
+            with pytest.raises(ValueError, match="not an HTTP request"):
                 self.handle(event, None)
 
     def test_a_coroutine_function_is_refused(self) -> None:
