@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the targets as OSS-Fuzz and ClusterFuzzLite want them: into $OUT, with their dictionaries and seeds.
+# Builds the targets in the form that OSS-Fuzz and ClusterFuzzLite need: in $OUT, with their dictionaries and seeds.
 set -euo pipefail
 : "${CXX:?}" "${OUT:?}" "${LIB_FUZZING_ENGINE:?}"
 source=$(cd "$(dirname "$0")/.." && pwd)

@@ -1,6 +1,6 @@
-// The built-in store, beside a model that is slow and plain.
+// The built-in store, compared with a slow and simple model.
 //
-// An input: a byte for the capacity, and then two bytes for each step: what to do, and with which event or claim.
+// An input is one byte for the capacity, and then two bytes for each step: the operation, and the event or claim.
 #include "support.hpp"
 
 #include <algorithm>
@@ -14,9 +14,10 @@ using puck::reason;
 constexpr std::int64_t second = 1'000'000'000, ttl = 600 * second, lease = 30 * second;
 
 std::int64_t time_now = 0;
-std::int64_t model_clock() noexcept { return time_now; }
+std::chrono::nanoseconds model_clock() noexcept { return std::chrono::nanoseconds(time_now); }
 
-/// Section 7 of the contract. `all` is in the order of use: of claims that were granted, commits and duplicates.
+/// Section 7 of the contract. `all` is in the order of use; granted claims, commits and duplicates are uses. An entry
+/// whose deadline has passed counts as absent, except for its own claim.
 struct model {
     struct entry {
         puck::uuid id;
@@ -39,24 +40,43 @@ struct model {
             all.splice(all.end(), all, known);
             return reason::duplicate;
         }
-        if (known != all.end()) {
+        if (known != all.end())
             all.erase(known);
-        } else if (all.size() == capacity) {
-            auto least = std::ranges::find_if(all, [](const entry& one) { return one.is_done; });
-            if (least == all.end())
-                least = std::ranges::find_if(all, [](const entry& one) { return time_now >= one.deadline; });
-            if (least == all.end()) return reason::store_full;
-            all.erase(least);
-        }
+        else if (!make_room())
+            return reason::store_full;
         all.push_back({id, false, time_now + lease, ++claims});
         return reason::ok;
     }
 
-    reason settle(const puck::uuid& id, int claim, bool commit) {
-        const auto held = find(id);
-        if (held == all.end() || held->is_done || held->claim != claim) return reason::claim_lost;
-        all.erase(held);
-        if (commit) all.push_back({id, true, time_now + ttl, 0});
+    bool make_room() {
+        if (all.size() < capacity) return true;
+        const auto is_over = [](const entry& one) { return time_now >= one.deadline; };
+        auto least = std::ranges::find_if(all, [&](const entry& one) { return one.is_done && is_over(one); });
+        if (least == all.end()) least = std::ranges::find_if(all, &entry::is_done);
+        if (least == all.end()) least = std::ranges::find_if(all, is_over);
+        if (least == all.end()) return false;
+        all.erase(least);
+        return true;
+    }
+
+    reason commit(const puck::uuid& id, int claim) {
+        const auto known = find(id);
+        if (known != all.end()) {
+            if (known->claim != claim && time_now < known->deadline) return reason::claim_lost;
+            all.erase(known);
+        } else if (!make_room()) {
+            return reason::store_unavailable;
+        }
+        all.push_back({id, true, time_now + ttl, claim});
+        return reason::ok;
+    }
+
+    reason release(const puck::uuid& id, int claim) {
+        const auto known = find(id);
+        if (known == all.end()) return reason::ok;
+        if (known->is_done || known->claim != claim)
+            return time_now < known->deadline ? reason::claim_lost : reason::ok;
+        all.erase(known);
         return reason::ok;
     }
 
@@ -74,7 +94,7 @@ puck::uuid event(std::uint8_t n) {
 }
 
 struct held_claim {
-    puck::claimed real;
+    puck::claim real;
     int model;
 };
 
@@ -84,8 +104,10 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     fuzz::input in(data, size);
     const std::size_t capacity = 1 + in.byte() % 6;
     time_now = 0;
-    const auto store = puck::lru_dedupe::make(
-                           {.capacity = capacity, .ttl = ttl / second, .lease = lease / second, .clock = model_clock})
+    const auto store = puck::lru_dedupe::make({.capacity = capacity,
+                                               .ttl = std::chrono::seconds(ttl / second),
+                                               .lease = std::chrono::seconds(lease / second),
+                                               .clock = model_clock})
                            .value();
     model expected{capacity};
     std::vector<held_claim> claims;
@@ -95,7 +117,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
         if (step % 4 == 0) {
             const auto claimed = store->claim(event(which));
             const reason why = expected.claim(event(which));
-            fuzz::require((claimed ? reason::ok : claimed.error().why()) == why, "a claim is answered as by the model");
+            fuzz::require((claimed ? reason::ok : claimed.error().reason()) == why,
+                          "the store answers a claim like the model");
             if (claimed) claims.push_back({*claimed, expected.claims});
         } else if (step % 4 == 3) {
             time_now += step & 0x80 ? std::int64_t{which} * 5 * second : which;
@@ -103,12 +126,16 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
             const held_claim& one = claims[which % claims.size()];
             const bool commit = step % 4 == 1;
             const reason real = commit ? store->commit(one.real) : store->release(one.real);
-            fuzz::require(real == expected.settle(one.real.event_id, one.model, commit), "and so is its settlement");
+            const puck::uuid& id = one.real.id;
+            fuzz::require(real == (commit ? expected.commit(id, one.model) : expected.release(id, one.model)),
+                          "the store answers a commit or a release like the model");
         }
         const auto stats = store->stats();
         const auto done = static_cast<std::size_t>(std::ranges::count_if(expected.all, &model::entry::is_done));
-        fuzz::require(stats.done == done && stats.in_progress == expected.all.size() - done, "both hold as many");
-        fuzz::require(store->seen(event(which)) == expected.seen(event(which)), "both have seen the same");
+        fuzz::require(stats.done == done && stats.in_progress == expected.all.size() - done,
+                      "the store holds as many entries as the model");
+        fuzz::require(store->seen(event(which)) == expected.seen(event(which)),
+                      "the store has seen the same events as the model");
     }
     return 0;
 }

@@ -1,4 +1,4 @@
-// A second JSON parser, nlohmann's, made to read what RFC 8259 allows: values that it cannot hold are made smaller first.
+// A second JSON parser: nlohmann's. It cannot hold every value that RFC 8259 allows, so such values are replaced first.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -11,8 +11,8 @@
 
 namespace fuzz {
 
-/// The text with each lone surrogate's escape and each huge number replaced by something of the same grammar. Strings and
-/// numbers that nlohmann can hold stay as they are, but for the digits of a number after its 15th.
+/// The text, with each escape of a surrogate and each huge number replaced by something of the same grammar. Other
+/// strings and numbers stay as they are, except that a number loses its digits after the 15th.
 inline std::string tamed(std::string_view json) {
     std::string out;
     bool in_string = false, in_exponent = false;
@@ -43,7 +43,7 @@ inline std::string tamed(std::string_view json) {
     return out;
 }
 
-/// Whether it is one JSON text, how deep it goes, and the keys of its outermost object.
+/// Whether a text is one JSON document, how deep it is nested, and its top-level keys.
 struct json_shape : nlohmann::json_sax<nlohmann::json> {
     std::size_t depth = 0, deepest = 0;
     std::vector<std::string> keys;

@@ -1,4 +1,4 @@
-// The signature header: what parse says, beside a second reading of the grammar, and what it accepts, printed again.
+// The signature header: `parse` compared with a second parser. An accepted header is also printed and parsed again.
 #include "support.hpp"
 
 #include <vector>
@@ -27,7 +27,7 @@ constexpr std::string_view digits = "0123456789";
 constexpr std::string_view hex = "0123456789abcdefABCDEF";
 constexpr std::string_view key_characters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
 
-/// Section 3 of the contract, word for word and without haste.
+/// Section 3 of the contract, written for clarity and not for speed.
 reading read(std::string text) {
     const reading malformed{reason::malformed_signature, "", {}};
     if (text.size() > 4096) return malformed;
@@ -60,7 +60,7 @@ reading read(std::string text) {
 }
 
 std::string print(const puck::signature_header& header) {
-    std::string text = "t=" + std::to_string(header.timestamp);
+    std::string text = "t=" + std::to_string(header.timestamp.time_since_epoch().count());
     for (std::size_t i = 0; i < header.candidate_count; ++i) {
         text += ",v1=";
         for (const std::uint8_t byte : header.candidates[i]) {
@@ -77,17 +77,17 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view text = fuzz::text_of(data, size);
     const reading expected = read(std::string(text));
     const auto parsed = puck::signature_header::parse(text);
-    fuzz::require((parsed ? reason::ok : parsed.error().why()) == expected.why, "both readings agree on the reason");
+    fuzz::require((parsed ? reason::ok : parsed.error().reason()) == expected.why, "both parsers give the same reason");
     if (!parsed) return 0;
 
-    fuzz::require(parsed->timestamp_text == expected.timestamp, "both find the same t");
+    fuzz::require(parsed->timestamp_text == expected.timestamp, "both parsers find the same t");
     fuzz::require(parsed->timestamp_text.data() >= text.data() &&
                       parsed->timestamp_text.data() + parsed->timestamp_text.size() <= text.data() + text.size(),
                   "the t points into the header");
     std::string printed = "t=" + expected.timestamp;
     for (const std::string& mac : expected.macs) printed += ",v1=" + mac;
-    fuzz::require(print(*parsed) == printed, "both find the same candidates");
+    fuzz::require(print(*parsed) == printed, "both parsers find the same candidates");
     const auto again = puck::signature_header::parse(printed);
-    fuzz::require(again.has_value() && print(*again) == printed, "what is accepted is accepted again after printing");
+    fuzz::require(again.has_value() && print(*again) == printed, "an accepted header is accepted again after printing");
     return 0;
 }

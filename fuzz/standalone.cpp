@@ -1,4 +1,4 @@
-// A main for compilers without libFuzzer: runs the target over files, and over all files of folders.
+// A main for compilers without libFuzzer. It runs the target over files, and over all files of folders.
 #include "support.hpp"
 
 #include <cstddef>
@@ -18,7 +18,7 @@ bool run(const std::filesystem::path& path) {
         std::fprintf(stderr, "%s cannot be read.\n", path.c_str());
         return false;
     }
-    // A copy of exactly this size, so that a sanitizer sees each byte that is read too far.
+    // A copy of exactly this size, so that a sanitizer detects a read after the end.
     const std::vector<std::uint8_t> exact(bytes.begin(), bytes.end());
     LLVMFuzzerTestOneInput(exact.data(), exact.size());
     ++inputs;
@@ -37,7 +37,7 @@ int main(int count, char** paths) {
             if (entry.is_regular_file() && !run(entry.path())) return 2;
     }
     if (inputs == 0) {
-        std::fprintf(stderr, "There was no input. Name files, or folders of them.\n");
+        std::fprintf(stderr, "There was no input. Give files or folders as arguments.\n");
         return 2;
     }
     std::printf("%zu inputs\n", inputs);

@@ -1,4 +1,4 @@
-// What the fuzz targets have in common.
+// Shared by the fuzz targets.
 #pragma once
 
 #include <puck/webhooks.hpp>
@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -15,7 +16,7 @@
 #include <string>
 #include <string_view>
 
-/// What libFuzzer, or standalone.cpp, calls with each input.
+/// The function that libFuzzer or standalone.cpp calls with each input.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
 namespace fuzz {
@@ -30,7 +31,7 @@ inline std::string_view text_of(const std::uint8_t* data, std::size_t size) {
     return {reinterpret_cast<const char*>(data), size};
 }
 
-/// An input that is read from its front. At its end there are zeros.
+/// An input that is read from its beginning. After its end every byte is 0.
 class input {
 public:
     input(const std::uint8_t* data, std::size_t size) : rest_(text_of(data, size)) {}
@@ -45,7 +46,7 @@ public:
         return first;
     }
 
-    /// Up to the next line feed, which is taken off, or to the end.
+    /// The text up to the next line feed, which is removed, or up to the end.
     std::string_view line() {
         const std::string_view line = rest_.substr(0, rest_.find('\n'));
         rest_.remove_prefix(std::min(line.size() + 1, rest_.size()));
@@ -57,13 +58,13 @@ private:
 };
 
 inline constexpr std::array<std::string_view, 2> secrets{"whsec_0123456789abcdef", "whsec_fedcba9876543210"};
-inline constexpr std::int64_t now = 1'777'818'121;
+inline constexpr std::string_view now_text = "1777818121";
+inline constexpr std::chrono::sys_seconds now{std::chrono::seconds(1'777'818'121)};
 
-inline puck::verifier verifier() {
-    return puck::verifier::make(puck::secret_ring::make({secrets[0], secrets[1]}).value()).value();
-}
+inline puck::secret_ring ring() { return puck::secret_ring::make(secrets).value(); }
+inline puck::verifier verifier() { return puck::verifier::make(ring()).value(); }
 
-/// The HMAC of "t.body" in one call of OpenSSL's, as hex digits: nothing of the library has a part in it.
+/// The HMAC of "t.body" in hex digits. It uses only OpenSSL's HMAC() and nothing of this library.
 inline std::string mac(std::string_view secret, std::string_view t, std::string_view body) {
     const std::string text = std::string(t).append(".").append(body);
     std::array<unsigned char, 32> bytes{};
@@ -81,7 +82,7 @@ inline std::string signature(std::string_view body, std::string_view t, std::str
     return std::string("t=").append(t).append(",v1=").append(mac(secret, t, body));
 }
 
-/// Whether a reason is one of the contract's that may answer a delivery that was looked at.
+/// Whether the contract allows this reason for a delivery that was judged and refused.
 inline bool is_refusal(puck::reason why) {
     return why != puck::reason::ok && why != puck::reason::internal && why != puck::reason::invalid_argument &&
            why != puck::reason::crypto_failure;

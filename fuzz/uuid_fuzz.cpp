@@ -1,11 +1,11 @@
-// UUIDs, beside a second reading.
+// UUIDs, compared with a second parser.
 #include "support.hpp"
 
 #include <optional>
 
 namespace {
 
-/// The canonical form, if the text is a UUID that an event can have.
+/// The canonical form, if the text is a UUID.
 std::optional<std::string> read(std::string_view text) {
     constexpr std::string_view form = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
     if (text.size() != form.size()) return std::nullopt;
@@ -16,8 +16,6 @@ std::optional<std::string> read(std::string_view text) {
         if (form[i] == 'x' ? !is_digit : c != '-') return std::nullopt;
         canonical += c;
     }
-    if (canonical.find_first_not_of("0-") == std::string::npos) return std::nullopt;
-    if (canonical.find_first_not_of("f-") == std::string::npos) return std::nullopt;
     return canonical;
 }
 
@@ -27,11 +25,11 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view text = fuzz::text_of(data, size);
     const auto expected = read(text);
     const auto parsed = puck::uuid::parse(text);
-    fuzz::require(parsed.has_value() == expected.has_value(), "both readings agree on what is a UUID");
+    fuzz::require(parsed.has_value() == expected.has_value(), "both parsers agree whether it is a UUID");
     if (!parsed) return 0;
     const auto written = parsed->text();
     const std::string_view canonical(written.data(), written.size());
-    fuzz::require(canonical == *expected, "both write the same canonical form");
+    fuzz::require(canonical == *expected, "both parsers give the same canonical form");
     fuzz::require(puck::uuid::parse(canonical) == parsed, "the canonical form is the same UUID");
     return 0;
 }
