@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Runs all benchmarks side by side; writes results.md and results.svg here, and their summary into the README.
+"""Runs all benchmarks. Writes results.md and results.svg into this folder, and a summary into the README.
 
     bench.py BUILD [--rounds N] [--dry]
 
-BUILD is the folder of the preset `bench`. Each round lets every language judge all deliveries, so that whatever else
-the machine does meets all of them alike; the medians count. Only ratios within one run mean
-anything. With --dry nothing is written, and the results are only shown.
+BUILD is the folder of the preset `bench`. In each round every language judges all deliveries, so that other work of
+the machine affects all languages. The medians count. Only ratios within one run have a meaning. With --dry nothing is
+written; the results are only printed.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from peers import Command, prepared
 
 HERE = Path(__file__).resolve().parent
 README = HERE.parents[1] / "README.md"
-LINES = 200_000  # that the command judges, as the same deliveries again and again
-CAPACITY = "128"  # as in all benchmarks fewer than there are deliveries, so that each is new when it comes again
+LINES = 200_000  # that the command judges: the same deliveries again and again
+CAPACITY = "128"  # less than the number of deliveries, as in all benchmarks: so each is new when it comes again
 
 
 def run_cpp(build: Path) -> dict[str, float]:
-    """Medians of repetitions in random order; of what several threads do, the time for each of their deliveries."""
+    """Medians of repetitions in random order. For several threads, the time for one of their deliveries."""
     options = ["--benchmark_format=json", "--benchmark_min_time=0.05", "--benchmark_repetitions=5",
                "--benchmark_enable_random_interleaving=true"]
     out = subprocess.run([build / "tests/bench/cpp/bench", *options], check=True, stdout=subprocess.PIPE,
@@ -51,15 +51,15 @@ def run_cpp(build: Path) -> dict[str, float]:
 
 
 def run_command(build: Path, folder: Path) -> dict[str, float]:
-    """The command's filter, over so many lines that its start does not count."""
+    """The filter of the command line, over so many lines that the time of its start does not matter."""
     some = (folder / "puck-1024.ndjson").read_bytes()
     times = LINES // some.count(b"\n") + 1
     (folder / "many.ndjson").write_bytes(some * times)
     start = time.perf_counter_ns()
-    subprocess.run([build / "bindings/cli/puck-webhooks", "verify", "--ndjson", folder / "many.ndjson",
+    subprocess.run([build / "bindings/cli/puck-webhooks", "filter", folder / "many.ndjson",
                     "--secret-file", folder / "puck.secret", "--dedupe-capacity", CAPACITY],
                    check=True, stdout=subprocess.DEVNULL)
-    return {"verify --ndjson/1024": (time.perf_counter_ns() - start) / times / some.count(b"\n")}
+    return {"filter/1024": (time.perf_counter_ns() - start) / times / some.count(b"\n")}
 
 
 def run_lines(command: Command) -> dict[str, float]:
@@ -81,7 +81,7 @@ def measure(build: Path, peers: Mapping[str, list[Command]], rounds: int) -> res
             for language, commands in peers.items():
                 runs += [(language, partial(run_lines, command)) for command in commands]
             for language, run in runs:
-                # Signed anew for each, for after 300 s they would be too old.
+                # Signed again for each run, because after 300 s they would be too old.
                 subprocess.run([sys.executable, HERE / "deliveries.py", name], check=True)
                 for what, ns in run().items():
                     samples[language, what].append(ns)

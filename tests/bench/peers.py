@@ -1,4 +1,4 @@
-"""Builds the peers of each language; says so where that cannot be done."""
+"""Builds the peers of each language, and reports the languages where that fails."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def run(*command: str | Path) -> None:
 
 
 def node(folder: Path) -> Command:
-    shutil.copytree(HERE / "node", folder, dirs_exist_ok=True)  # npm installs beside the package
+    shutil.copytree(HERE / "node", folder, dirs_exist_ok=True)  # npm installs into the folder of the package
     run("npm", "ci", "--silent", "--prefix", folder)
     return ["node", folder / "peers.mjs"]
 
@@ -43,7 +43,7 @@ BUILDERS = {"Python": python, "Node": node, "Go": go, "Rust": rust}
 
 
 def prepared(build: Path) -> tuple[dict[str, list[Command]], list[str]]:
-    """What to run for each language, ours included, and which languages are skipped."""
+    """The commands to run for each language, including ours, and the languages that are skipped."""
     commands: dict[str, list[Command]] = {"Python": [[build / "venv/bin/python", HERE / "python/bench.py"]]}
     skipped = []
     for language, builder in BUILDERS.items():

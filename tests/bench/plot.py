@@ -1,4 +1,4 @@
-"""A plot of what one delivery of 1 KiB costs, as SVG."""
+"""A plot of the times for one delivery of 1 KiB, as SVG."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from results import is_ours
 
 SIZE = 1024
 LEFT, WIDTH, BAR, GAP = 200, 480, 18, 6
-NOT_SHOWN = ("floor_memcpy", "refuse_", "verify --ndjson")
+NOT_SHOWN = ("floor_memcpy", "refuse_", "filter")
 
 
 def colour_of(name: str) -> str:

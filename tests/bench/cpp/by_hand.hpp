@@ -1,4 +1,4 @@
-// The same job as one would write it by hand: one-shot HMAC(), nlohmann's JSON, a list and a map behind a mutex.
+// The same job, written by hand: one-shot HMAC(), nlohmann's JSON, and a list and a map with a mutex.
 #pragma once
 
 #include <puck/receiver.hpp>
@@ -19,7 +19,7 @@
 
 namespace bench {
 
-/// Remembers events in the order of their use. `Map<Key, Value>` is any map with std::unordered_map's names.
+/// Remembers events in the order of their use. `Map<Key, Value>` is any map with the interface of std::unordered_map.
 template <class Key, template <class, class> class Map>
 class store_by_hand {
 public:
@@ -70,13 +70,13 @@ class receiver_by_hand {
 public:
     receiver_by_hand(std::string secret, std::size_t capacity) : secret_(std::move(secret)), seen_(capacity) {}
 
-    /// Whether the delivery is genuine, fresh and new; then its event counts as handled.
+    /// Whether the delivery is genuine, fresh and new. If so, its event counts as handled.
     bool receive(const puck::request& request) {
         const std::string signature = header(request, "X-Puck-Signature");
         const auto comma = signature.find(',');
         if (!signature.starts_with("t=") || signature.substr(comma + 1, 3) != "v1=") return false;
         const std::string timestamp = signature.substr(2, comma - 2);
-        if (std::abs(std::stoll(timestamp) - request.received_at) > 300) return false;
+        if (std::abs(std::stoll(timestamp) - request.received_at.time_since_epoch().count()) > 300) return false;
 
         const std::string text = timestamp + "." + std::string(request.body);
         unsigned char mac[32];

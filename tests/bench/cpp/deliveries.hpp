@@ -1,10 +1,11 @@
-// The deliveries of one size, as deliveries.py has written them.
+// The deliveries of one size, which deliveries.py has written.
 #pragma once
 
 #include <puck/webhooks.hpp>
 
 #include <nlohmann/json.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdlib>
 #include <fstream>
@@ -21,7 +22,7 @@ struct delivery {
     std::vector<puck::header> headers;
     std::string_view signature;
     std::string body;
-    std::int64_t received_at = 0;
+    std::chrono::sys_seconds received_at;
 
     [[nodiscard]] puck::request request() const { return {headers, body, received_at}; }
 };
@@ -61,7 +62,7 @@ inline std::vector<delivery> read(std::size_t size) {
     return all;
 }
 
-/// The deliveries of one size, one after the other and round again.
+/// The deliveries of one size, in turn, again and again.
 class deliveries {
 public:
     explicit deliveries(std::size_t size) : all_(read(size)) {}

@@ -1,7 +1,7 @@
-// Command peers measures what the same job costs with packages of Go. It prints lines {"name": "peer/size", "ns": ...}.
+// Command peers measures the same job with Go packages. It prints lines {"name": "peer/size", "ns": ...}.
 //
 // The job: verify the signature and its timestamp, parse the JSON, and refuse an event whose id is known. stripe-go
-// brings the first part; encoding/json and golang-lru do the rest, as they would in an application.
+// does the first part; encoding/json and golang-lru do the rest, as in an application.
 package main
 
 import (
@@ -21,7 +21,7 @@ import (
 
 const (
 	enough   = 200 * time.Millisecond // for each benchmark
-	capacity = 128                    // fewer than there are deliveries: when one comes round again, it is forgotten
+	capacity = 128                    // less than the number of deliveries, so each is forgotten when it comes again
 )
 
 var (
@@ -34,8 +34,8 @@ type delivery struct {
 	body   []byte
 }
 
-// envelope leaves the data as it is, since only an event's own handler knows what is in it. stripe-go's ConstructEvent
-// would parse into Stripe's own envelope, which is another, so only its verification is used.
+// envelope keeps the data as raw JSON, because only the handler of an event knows its fields. stripe-go's
+// ConstructEvent would parse the body into Stripe's envelope, which is different, so only its verification is used.
 type envelope struct {
 	EventID    string          `json:"event_id"`
 	EventType  string          `json:"event_type"`
@@ -54,7 +54,7 @@ func newReceiver(secret string) *receiver {
 }
 
 func (r *receiver) receive(one delivery) (*envelope, error) {
-	// Puck signs as Stripe does, so only the header's name is another.
+	// Puck signs as Stripe does; only the name of the header is different.
 	if err := webhook.ValidatePayload(one.body, one.header.Get("X-Puck-Signature"), r.secret); err != nil {
 		return nil, err
 	}
@@ -62,9 +62,9 @@ func (r *receiver) receive(one delivery) (*envelope, error) {
 	if err := json.Unmarshal(one.body, &event); err != nil {
 		return nil, err
 	}
-	// Get, because Contains also knows what has expired.
+	// Get, because Contains also finds expired entries.
 	if _, found := r.seen.Get(event.EventID); found {
-		return nil, errors.New("a duplicate, though it is new")
+		return nil, errors.New("a new delivery counts as a duplicate")
 	}
 	r.seen.Add(event.EventID, struct{}{})
 	return &event, nil
@@ -95,7 +95,7 @@ func deliveries(scheme string, size int) ([]delivery, error) {
 	}
 }
 
-// measure makes rounds over all deliveries, the first of them to warm up.
+// measure times rounds over all deliveries. The first round is a warm-up and does not count.
 func measure(name string, r *receiver, all []delivery) error {
 	var spent time.Duration
 	rounds := -1

@@ -1,8 +1,8 @@
-// What the same job costs with packages of Node. Prints lines {"name": "peer/size", "ns": ...}.
+// Measures the same job with Node packages. Prints lines {"name": "peer/size", "ns": ...}.
 //
 // The job: verify the signature (and its timestamp, where the scheme has one), parse the JSON, and refuse an event
-// whose id is known. A peer brings the first part, and the second if it can; JSON.parse and lru-cache do the rest, as
-// they would in an application.
+// whose id is known. A peer does the first part, and the second if it can; JSON.parse and lru-cache do the rest, as in
+// an application.
 
 import { readFileSync } from "node:fs";
 
@@ -12,15 +12,15 @@ import { Webhook } from "standardwebhooks";
 import Stripe from "stripe";
 
 const MILLISECONDS = 200; // for each benchmark
-const CAPACITY = 128; // fewer than there are deliveries: when one comes round again, it is forgotten
+const CAPACITY = 128; // less than the number of deliveries, so each is forgotten when it comes again
 const DAY = 24 * 60 * 60 * 1000;
 const SIZES = [256, 1024, 4096, 65536];
 
-// Each takes the secret, and gives a judge: of a delivery's headers and body it makes the event, or throws.
+// Each takes the secret and returns a judge. A judge takes headers and body, and returns the event or throws.
 const PEERS = {
   stripe: {
     scheme: "puck",
-    // Puck signs as Stripe does, so only the header's name is another.
+    // Puck signs as Stripe does; only the name of the header is different.
     judge: (secret) => (headers, body) => Stripe.webhooks.constructEvent(body, headers["x-puck-signature"], secret),
   },
   standardwebhooks: {
@@ -30,11 +30,11 @@ const PEERS = {
       return (headers, body) => webhook.verify(body, headers);
     },
   },
-  // Named octokit for short, and because a slash divides the name of a peer from the size.
+  // The package is @octokit/webhooks-methods. Its short name has no slash, which separates the name from the size.
   octokit: {
     scheme: "github",
     judge: (secret) => async (headers, body) => {
-      const text = body.toString(); // the package takes nothing else
+      const text = body.toString(); // the package takes only text
       if (!(await verify(secret, text, headers["x-hub-signature-256"]))) {
         throw new Error("A delivery was judged wrongly: its signature is valid.");
       }
@@ -43,7 +43,7 @@ const PEERS = {
   },
 };
 
-/** The judge, with a memory. */
+/** A judge that also remembers events. */
 function once(judge) {
   const seen = new LRUCache({ max: CAPACITY, ttl: DAY });
   const claim = ({ event_id }) => {
@@ -58,7 +58,7 @@ function once(judge) {
 
 const read = (name) => readFileSync(`${process.env.PUCK_BENCH_DELIVERIES}/${name}`, "utf8");
 
-/** Deliveries as Node's server hands them over: the names of headers in lower case, the body as bytes. */
+/** Deliveries as Node's server has them: the names of headers in lower case, the body as bytes. */
 function deliveries(scheme, size) {
   const lines = read(`${scheme}-${size}.ndjson`).trimEnd().split("\n");
   return lines.map(JSON.parse).map(({ headers, body }) => ({
@@ -67,14 +67,14 @@ function deliveries(scheme, size) {
   }));
 }
 
-/** Rounds over all deliveries: first as many to warm up, since one is not enough for V8 to compile what is hot. */
+/** Measures rounds over all deliveries. As many run first: after one round V8 has not compiled the hot code yet. */
 async function measure(name, receive, all) {
   const rounds = async () => {
     const start = performance.now();
     for (let n = 1; ; ++n) {
       for (const { headers, body } of all) {
         const pending = receive(headers, body);
-        if (pending) await pending; // only then: awaiting costs time, which the peers that do not need it are spared
+        if (pending) await pending; // only if needed, because await costs time
       }
       const spent = performance.now() - start;
       if (spent > MILLISECONDS) return (spent * 1e6) / n / all.length;

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What Receiver.receive costs in Python. Prints lines {"name": "what/size", "ns": ...}."""
+"""Measures Receiver.receive in Python. Prints lines {"name": "what/size", "ns": ...}."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the Python benchmarks share: the deliveries, and how long one of them takes."""
+"""Shared by the Python benchmarks: the deliveries, and the measurement of the time for one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 SECONDS = 0.2  # for each benchmark
-CAPACITY = 128  # fewer than there are deliveries: when one comes round again, it is forgotten
+CAPACITY = 128  # less than the number of deliveries, so each is forgotten when it comes again
 SIZES = (256, 1024, 4096, 65536)
 
 Delivery = tuple[dict[str, str], bytes]
@@ -22,7 +22,7 @@ def deliveries(scheme: str, size: int) -> list[Delivery]:
 
 
 def measure(name: str, judge: Callable[[dict[str, str], bytes], object], all_of_them: list[Delivery]) -> None:
-    """Rounds over all deliveries, the first of them to warm up."""
+    """Measures rounds over all deliveries. The first round is a warm-up and does not count."""
     spent = rounds = 0
     for n in range(1_000_000):
         start = time.perf_counter_ns()

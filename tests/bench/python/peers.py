@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""What the same job costs with other packages of Python. Prints lines {"name": "peer/size", "ns": ...}.
+"""Measures the same job with other Python packages. Prints lines {"name": "peer/size", "ns": ...}.
 
-The job: verify the signature and its timestamp, parse the JSON, and refuse an event whose id is known. A peer brings
-the first part, and the second if it can; json and cachetools do the rest, as they would in an application.
+The job: verify the signature and its timestamp, parse the JSON, and refuse an event whose id is known. A peer does
+the first part, and the second if it can; json and cachetools do the rest, as in an application.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from slack_sdk.signature import SignatureVerifier
 
 DAY = 24 * 60 * 60
 
-Judge = Callable[[dict[str, str], bytes], Any]  # gives the event, or raises
+Judge = Callable[[dict[str, str], bytes], Any]  # returns the event, or raises
 
 
 def with_stripe(secret: str) -> Judge:
-    # Puck signs as Stripe does, so only the header's name is another. Most of the time goes into making StripeObjects
-    # of the parsed JSON, which is what the package's documented way gives to an application.
+    # Puck signs as Stripe does; only the name of the header is different. Most of the time goes into the StripeObjects
+    # that the documented function makes of the parsed JSON.
     return lambda headers, body: stripe.Webhook.construct_event(body, headers["X-Puck-Signature"], secret)
 
 
@@ -38,7 +38,7 @@ def with_svix(secret: str) -> Judge:
     webhook = svix.Webhook(secret)
 
     def judge(headers: dict[str, str], body: bytes) -> Any:
-        webhook.verify(body, headers)  # returns nothing: unlike the package that it wraps, it leaves parsing to others
+        webhook.verify(body, headers)  # returns nothing: unlike the package that it wraps, it does not parse
         return json.loads(body)
 
     return judge
@@ -56,7 +56,7 @@ def with_slack_sdk(secret: str) -> Judge:
 
 
 def once(judge: Judge) -> Judge:
-    """The judge, with a memory. It has no lock, which threads would need: that much the peers are spared."""
+    """A judge that also remembers events. It has no lock, which threads would need, so the peers save that time."""
     seen: TTLCache[str, bool] = TTLCache(CAPACITY, DAY)
 
     def receive(headers: dict[str, str], body: bytes) -> None:
@@ -68,7 +68,7 @@ def once(judge: Judge) -> Judge:
     return receive
 
 
-PEERS = {  # name: (scheme of signing, judge)
+PEERS = {  # name: (signing scheme, judge)
     "stripe": ("puck", with_stripe),
     "standardwebhooks": ("standard", with_standardwebhooks),
     "svix": ("standard", with_svix),

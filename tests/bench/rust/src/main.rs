@@ -1,7 +1,7 @@
-//! What the same job costs with crates of Rust. Prints lines {"name": "peer/size", "ns": ...}.
+//! Measures the same job with Rust crates. Prints lines {"name": "peer/size", "ns": ...}.
 //!
 //! The job: verify the signature and its timestamp, parse the JSON, and refuse an event whose id is known.
-//! standardwebhooks brings the first part; serde_json and lru do the rest, as they would in an application.
+//! standardwebhooks does the first part; serde_json and lru do the rest, as in an application.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -19,7 +19,7 @@ use serde_json::{json, value::RawValue};
 use standardwebhooks::Webhook;
 
 const ENOUGH: Duration = Duration::from_millis(200); // for each benchmark
-const CAPACITY: NonZeroUsize = NonZeroUsize::new(128).unwrap(); // fewer than there are deliveries: each is new again
+const CAPACITY: NonZeroUsize = NonZeroUsize::new(128).unwrap(); // less than the deliveries: each is new again
 const SIZES: [usize; 4] = [256, 1024, 4096, 65536];
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -32,19 +32,19 @@ struct Delivery {
 #[derive(Deserialize)]
 #[expect(
     dead_code,
-    reason = "an application reads what only has to be parsed here"
+    reason = "an application reads these fields; here they are only parsed"
 )]
 struct Envelope {
     event_id: String,
     event_type: String,
     emitted_at: String,
     api_version: String,
-    data: Box<RawValue>, // as it is, since only an event's own handler knows what is in it
+    data: Box<RawValue>, // raw, because only the handler of an event knows its fields
 }
 
-/// The store is lru's and not moka's, though it knows no time to live. moka promises only to bound itself as well as it
-/// can, and does so later, in batches; and by default it may keep what it has rather than what is new. So a delivery
-/// that comes round again need not have been forgotten, and a wrong verdict could not be told from a right one.
+/// The store is from lru and not from moka, although lru has no time to live. moka limits its size only later and in
+/// batches, and by default it may keep an old entry instead of a new one. So a delivery that comes again might not be
+/// forgotten yet, and a wrong verdict would look like a right one.
 struct Receiver {
     webhook: Webhook,
     seen: Mutex<LruCache<String, ()>>,
@@ -69,7 +69,7 @@ impl Receiver {
     }
 }
 
-/// The headers are made into a map here, outside of what is measured, since a server has them as one.
+/// The headers are put into a map here, outside of the measured time, because a server already has them as a map.
 fn deliveries(folder: &Path, scheme: &str, size: usize) -> Result<Vec<Delivery>> {
     #[derive(Deserialize)]
     struct Line {
@@ -92,7 +92,7 @@ fn deliveries(folder: &Path, scheme: &str, size: usize) -> Result<Vec<Delivery>>
     Ok(all)
 }
 
-/// Rounds over all deliveries, the first of them to warm up.
+/// Measures rounds over all deliveries. The first round is a warm-up and does not count.
 fn measure(name: &str, receiver: &Receiver, all: &[Delivery]) -> Result<()> {
     let mut spent = Duration::ZERO;
     let mut judged = 0;
