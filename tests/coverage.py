@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Says which lines and branches of the core the tests reach, and fails if it is too few or if a gap is not explained.
+"""Reports which lines and branches of the core the tests reach. Fails if they are too few or a gap is not explained.
 
     coverage.py BUILD LLVM_COV LLVM_PROFDATA
 
-BUILD is the folder of the preset `coverage`, whose tests have run. A page for each file is written into BUILD/report.
+BUILD is the folder of the preset `coverage`; its tests must have run. A page for each file is written to BUILD/report.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LOWEST = {"lines": 98.0, "branches": 95.0}
 
-# file, a piece of the line, why no test gets there
+# file, a part of the line, why no test reaches it
 EXPLAINED = [
-    ("src/envelope.cpp", "get_available_implementations()", "the loop ends with the first, which runs where we test"),
-    ("src/envelope.cpp", "supported_by_runtime_system()", "the same"),
-    ("src/envelope.cpp", "builtin_implementation()", "simdjson has an implementation for every machine"),
-    ("src/envelope.cpp", "default: return error(reason::internal)", "simdjson's first stage gives no other error"),
-    ("src/hmac.cpp", "first.equals(second", "OpenSSL 3.0.0 to 3.0.2, which no tested system has"),
-    ("src/hmac.cpp", "EVP_MAC_final", "OpenSSL's HMAC-SHA256 takes no memory to end, and writes 32 bytes"),
+    ("src/json_scan.cpp", "get_available_implementations()", "every tested machine supports the first one"),
+    ("src/json_scan.cpp", "supported_by_runtime_system()", "the same"),
+    ("src/json_scan.cpp", "builtin_implementation()", "simdjson has an implementation for every machine"),
+    ("src/json_scan.cpp", "default: return scan_fault::unusable", "simdjson's first stage gives no other error"),
+    ("src/hmac.cpp", "first.equals(second", "it differs only with OpenSSL 3.0.0 to 3.0.2, which no tested system has"),
+    ("src/hmac.cpp", "EVP_MAC_final", "the last step of OpenSSL's HMAC-SHA256 needs no memory, and writes 32 bytes"),
     ("src/hmac.cpp", "written ==", "the same"),
-    ("src/hmac.cpp", "EVP_Digest", "SHA-256 over memory does not fail once there is a context"),
-    ("src/lru_dedupe.cpp", "std::random_device has no source", "it has one"),
-    ("src/hmac.cpp", "&& EVP_MAC_update", "SHA-256 over memory does not fail either"),
-    ("src/hmac.cpp", "kept.exchange(nullptr", "one thread takes a context between another's look and its grasp"),
+    ("src/hmac.cpp", "EVP_Digest", "SHA-256 does not fail after its context was made"),
+    ("src/lru_dedupe.cpp", "std::random_device has no source", "every tested system has one"),
+    ("src/hmac.cpp", "&& EVP_MAC_update", "SHA-256 does not fail after its context was made"),
+    ("src/hmac.cpp", "kept.exchange(nullptr", "another thread takes the context between the look and the exchange"),
     ("include/puck/clock.hpp", "clock_gettime(", "Linux has the coarse clock"),
     ("include/puck/clock.hpp", "steady_clock::now()", "the same"),
 ]
@@ -52,7 +52,7 @@ def export(build: Path, llvm_cov: str, llvm_profdata: str) -> dict[str, dict]:
 
 
 def missed_branches(file: dict) -> Iterator[int]:
-    """Lines with a branch that never went one of its ways, in any instance of a template."""
+    """Lines with a branch that was always taken or never taken, over all instances of a template."""
     times: dict[tuple[int, ...], Counter] = {}
     for begin, column, end, end_column, taken, not_taken, *_ in file["branches"]:
         counts = times.setdefault((begin, column, end, end_column), Counter())
@@ -62,7 +62,7 @@ def missed_branches(file: dict) -> Iterator[int]:
 
 
 def missed_lines(file: dict) -> Iterator[int]:
-    """Lines in which code begins that never ran. A segment: line, column, count, has a count, begins code, is a gap."""
+    """Lines where code begins that never ran. A segment is: line, column, count, has a count, begins code, is a gap."""
     for line, _, count, has_count, begins, is_gap in file["segments"]:
         if has_count and begins and not is_gap and count == 0:
             yield line
@@ -81,11 +81,11 @@ def main(build: Path, llvm_cov: str, llvm_profdata: str) -> int:
         for line in sorted({*missed_branches(file), *missed_lines(file)}):
             text = source[line - 1].strip()
             why = next((why for of, piece, why in EXPLAINED if of == path and piece in text), None)
-            print(f"{path}:{line}: {text}\n    {why or 'NOT EXPLAINED: test it, or say in tests/coverage.py why not'}")
+            print(f"{path}:{line}: {text}\n    {why or 'NOT EXPLAINED: test it, or explain it in tests/coverage.py'}")
             is_good &= why is not None
     for path, piece, _ in EXPLAINED:
         if piece not in (ROOT / path).read_text(encoding="utf-8"):
-            print(f"{path}: {piece}\n    EXPLAINED, but it is gone")
+            print(f"{path}: {piece}\n    EXPLAINED, but this line does not exist")
             is_good = False
     print(f"The report is in {build / 'report/index.html'}.")
     return 0 if is_good else 1
