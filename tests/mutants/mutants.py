@@ -2,13 +2,16 @@
 """Breaks the code on purpose, in each of the ways that mutants.toml lists; the tests must notice.
 
     mutants.py [WORDS...]
+    mutants.py --some N
 
 Only the mutants whose names contain one of the words, or else all of them; their rows in table.md are written anew. The
-sources are copied to build/mutants and broken there.
+sources are copied to build/mutants and broken there. --some takes N of them, which the commit chooses, and leaves
+table.md alone: all of them take longer than a run of CI may.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -23,9 +26,10 @@ from queue import Queue
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = Path(__file__).with_name("table.md")
 WORK = ROOT / "build/mutants"
-PYTHON = "bindings/python/puck_webhooks"
-# What looks at the project from outside, and what repeats other tests under valgrind, notices nothing more.
-NOT_ASKED = "^(abi|consumer|demo|environment_is_not_read|example_.*|laws|valgrind_.*|vectors_are_current)$"
+PYTHON = "bindings/python"
+PYTHON_TOOLS = ROOT / "build/venv/bin"
+# Tests that look at the project from outside, or repeat other tests under valgrind, find nothing more.
+NOT_ASKED = "^(abi|consumer|demo|example_.*|laws|valgrind_.*|vectors_are_current)$"
 SECONDS = 120  # for one test
 
 
@@ -83,16 +87,20 @@ class Tree:
         finally:
             file.write_text(original, encoding="utf-8")
 
+    def build(self, target: str, *options: str) -> None:
+        for step in (["cmake", "--preset", "mutants", *options],
+                     ["cmake", "--build", "--preset", "mutants", "-j", "1", "--target", target]):
+            built = run(*step, cwd=self.folder)
+            if built.returncode != 0:
+                sys.exit(f"This mutant cannot be built:\n{built.stdout}{built.stderr}")
+
     def noticed_by(self, noun: str) -> str:
         raise NotImplementedError
 
 
 class CppTree(Tree):
     def noticed_by(self, noun: str) -> str:
-        for step in (["cmake", "--preset", "mutants"], ["cmake", "--build", "--preset", "mutants", "-j", "1"]):
-            built = run(*step, cwd=self.folder)
-            if built.returncode != 0:
-                sys.exit(f"This mutant cannot be built:\n{built.stdout}{built.stderr}")
+        self.build("all")
         # The noun's own test is asked first.
         return self.failing_test("-R", f"^{noun}$") or self.failing_test("-E", NOT_ASKED)
 
@@ -109,18 +117,16 @@ class CppTree(Tree):
 
 
 class PythonTree(Tree):
-    """Beside the copied Python files lies the extension that was built from the checkout."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        found = list(ROOT.glob("build/venv/lib/python3*/site-packages/puck_webhooks/_core*.so"))
-        if not found:
-            sys.exit("The Python package is not built: run ./run test python first.")
-        shutil.copy2(found[0], folder / PYTHON)
+    """The extension is built into the copied package, which the tests then find before the installed one."""
 
     def noticed_by(self, noun: str) -> str:
-        environment = os.environ | {"PYTHONPATH": str(self.folder / PYTHON / "..")}
-        tested = run(ROOT / "build/venv/bin/pytest", "-x", "-q", "tests/python",
+        package = self.folder / PYTHON / "puck_webhooks"
+        nanobind = run(PYTHON_TOOLS / "python", "-m", "nanobind", "--cmake_dir", cwd=self.folder).stdout.strip()
+        self.build("_core", "-DCMAKE_BUILD_TYPE=Release", "-DPUCK_BUILD_PYTHON=ON", "-DPUCK_BUILD_CLI=OFF", "-DPUCK_BUILD_TESTS=OFF",
+                   f"-DPython_EXECUTABLE={PYTHON_TOOLS / 'python'}", f"-Dnanobind_DIR={nanobind}",
+                   f"-DCMAKE_LIBRARY_OUTPUT_DIRECTORY={package}")
+        environment = os.environ | {"PYTHONPATH": str(package.parent)}
+        tested = run(PYTHON_TOOLS / "pytest", "-x", "-q", "tests/python",
                      "--deselect", "tests/python/test_cross.py", cwd=self.folder, env=environment)
         if tested.returncode == 0:
             return ""
@@ -166,11 +172,21 @@ def table(noticed: dict[str, str]) -> str:
     )
 
 
+def some(count: int) -> list[Mutant]:
+    """So many of the mutants: the same for one commit, and others for the next."""
+    commit = run("git", "-c", "safe.directory=*", "rev-parse", "HEAD", cwd=ROOT).stdout.strip()
+    by_chance = sorted(listed(), key=lambda one: hashlib.sha256(f"{commit} {one.name}".encode()).digest())
+    return by_chance[:count]
+
+
 def main(words: list[str]) -> int:
+    is_sample = len(words) == 2 and words[0] == "--some" and words[1].isdecimal()
     mutants = [one for one in listed() if not words or any(word in one.name for word in words)]
+    if is_sample:
+        mutants = some(int(words[1]))
     if not mutants:
         sys.exit("There is no mutant with such a name.")
-    for one in mutants:  # before anything is built
+    for one in listed():  # before anything is built
         one.applied_to((ROOT / one.file).read_text(encoding="utf-8"))
     in_python = [one for one in mutants if one.file.startswith(PYTHON)]
     in_cpp = [one for one in mutants if one not in in_python]
@@ -179,9 +195,10 @@ def main(words: list[str]) -> int:
         noticed |= judge([CppTree(WORK / str(i)) for i in range(os.cpu_count() or 1)], in_cpp)
     if in_python:
         noticed |= judge([PythonTree(WORK / "python")], in_python)
-    TABLE.write_text(table(noticed), encoding="utf-8")
+    if not is_sample:
+        TABLE.write_text(table(noticed), encoding="utf-8")
     survivors = sum(not who for who in noticed.values())
-    print(f"{len(mutants)} mutants: {len(mutants) - survivors} killed, {survivors} survived.")
+    print(f"{len(mutants)} of {len(listed())} mutants: {len(mutants) - survivors} killed, {survivors} survived.")
     return 1 if survivors else 0
 
 
