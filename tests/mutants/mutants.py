@@ -122,7 +122,8 @@ class PythonTree(Tree):
     def noticed_by(self, noun: str) -> str:
         package = self.folder / PYTHON / "puck_webhooks"
         nanobind = run(PYTHON_TOOLS / "python", "-m", "nanobind", "--cmake_dir", cwd=self.folder).stdout.strip()
-        self.build("_core", "-DCMAKE_BUILD_TYPE=Release", "-DPUCK_BUILD_PYTHON=ON", "-DPUCK_BUILD_CLI=OFF", "-DPUCK_BUILD_TESTS=OFF",
+        self.build("_core", "-DCMAKE_BUILD_TYPE=Release", "-DPUCK_BUILD_PYTHON=ON", "-DPUCK_BUILD_CLI=OFF",
+                   "-DPUCK_BUILD_TESTS=OFF",
                    f"-DPython_EXECUTABLE={PYTHON_TOOLS / 'python'}", f"-Dnanobind_DIR={nanobind}",
                    f"-DCMAKE_LIBRARY_OUTPUT_DIRECTORY={package}")
         environment = os.environ | {"PYTHONPATH": str(package.parent)}

@@ -19,7 +19,7 @@ class DedupeStore(Protocol):
     any number of threads at once, and may block. Any exception that is not listed counts as `store_unavailable`, and is
     its `__cause__`. Give the store to a receiver as `Receiver(secrets, dedupe=store)`.
 
-    An answer can get lost, so `commit` and `release` may be repeated with the same claim, and then give the same answer.
+    An answer can get lost, so `commit` and `release` may be repeated with the same claim: the answer is then the same.
     """
 
     @property
