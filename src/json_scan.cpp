@@ -130,7 +130,6 @@ void give_back(std::unique_ptr<scanner> used) noexcept {
 scan_fault fault_of(error_code code) noexcept {
     switch (code) {
         case simdjson::SUCCESS: return scan_fault::none;
-        case simdjson::MEMALLOC: return scan_fault::out_of_memory;
         case simdjson::EMPTY: return scan_fault::empty;
         case simdjson::UTF8_ERROR: return scan_fault::invalid_utf8;
         case simdjson::UNESCAPED_CHARS: return scan_fault::control_character;

@@ -42,6 +42,7 @@ TEST_CASE("a verified body becomes an event") {
     const auto event = parse_envelope(body);
     REQUIRE(event);
     CHECK(event->event_id() == support::event_id);
+    CHECK(parse_envelope(body).value().id() == event->id());
     CHECK(event->id() == puck::uuid::parse(support::event_id));
     CHECK(event->event_type() == "finding.discovered");
     CHECK(event->emitted_at().seconds == support::now);

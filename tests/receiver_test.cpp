@@ -57,6 +57,7 @@ TEST_CASE_FIXTURE(lru_fixture, "a genuine delivery is returned with its claim, a
     CHECK(delivery->event().event_id() == support::event_id);
     CHECK(delivery->proof().timestamp == support::now);
     CHECK(delivery->proof().secret_index == 0);
+    CHECK(std::move(*delivery).proof().timestamp == support::now);  // a copy: nothing is moved
     CHECK(delivery->proof().skew_seconds == 0s);
 
     const auto meanwhile = with_lru.receive(request);

@@ -55,6 +55,7 @@ TEST_CASE("verify returns the event and its proof, and the same again for a seco
         CHECK(verified->event().event_id() == support::event_id);
         CHECK(verified->proof().timestamp == now);
         CHECK(verified->proof().skew_seconds == 0s);
+        CHECK(std::move(*verified).proof().timestamp == now);
         const puck::event taken = std::move(*verified).event();
         CHECK(taken.event_type() == "finding.discovered");
     }
