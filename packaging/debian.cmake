@@ -27,7 +27,7 @@ set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEV_PACKAGE_MULTIARCH same)
 set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS
   "${CPACK_DEBIAN_RUNTIME_PACKAGE_NAME} (= ${PROJECT_VERSION}), libssl-dev (>= 3.0.3), libsimdjson-dev")
-set(CPACK_DEBIAN_DEV_DESCRIPTION "What programs in C and C++ are built with: the headers, and the static library of C++.")
+set(CPACK_DEBIAN_DEV_DESCRIPTION "The headers for C and C++, and the static library for C++.")
 
 set(CPACK_DEBIAN_TOOL_PACKAGE_NAME puck-webhooks)
 set(CPACK_DEBIAN_TOOL_PACKAGE_SECTION utils)
