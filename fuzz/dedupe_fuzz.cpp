@@ -24,10 +24,11 @@ struct model {
         bool is_done;
         std::int64_t deadline;
         int claim;
+        int commit = 0;  // its number, if it is done
     };
     std::size_t capacity;
     std::list<entry> all{};
-    int claims = 0;
+    int claims = 0, commits = 0;
 
     [[nodiscard]] auto find(const puck::uuid& id) {
         return std::ranges::find_if(all, [&](const entry& one) { return one.id == id; });
@@ -51,9 +52,11 @@ struct model {
     bool make_room() {
         if (all.size() < capacity) return true;
         const auto is_over = [](const entry& one) { return time_now >= one.deadline; };
-        auto least = std::ranges::find_if(all, [&](const entry& one) { return one.is_done && is_over(one); });
-        if (least == all.end()) least = std::ranges::find_if(all, &entry::is_done);
+        auto least = all.end();  // of those that are done and over, the one that was committed first
+        for (auto one = all.begin(); one != all.end(); ++one)
+            if (one->is_done && is_over(*one) && (least == all.end() || one->commit < least->commit)) least = one;
         if (least == all.end()) least = std::ranges::find_if(all, is_over);
+        if (least == all.end()) least = std::ranges::find_if(all, &entry::is_done);
         if (least == all.end()) return false;
         all.erase(least);
         return true;
@@ -67,7 +70,7 @@ struct model {
         } else if (!make_room()) {
             return reason::store_unavailable;
         }
-        all.push_back({id, true, time_now + ttl, claim});
+        all.push_back({id, true, time_now + ttl, claim, ++commits});
         return reason::ok;
     }
 
