@@ -39,7 +39,7 @@ public:
     ///
     /// Fails with reasons 101 to 106, 201 to 210, -1 (a `received_at` in milliseconds), -2, -3 or -99. Allocates the
     /// event's bytes. It needs more only for unknown top-level keys (a list of them), and for a body above 1 MiB or
-    /// when many threads judge at once (a list of tokens, four times the size of the body, until the call returns).
+    /// when many threads judge at once (a list of tokens, four to eight times the size of the body, during the call).
     [[nodiscard]] result<verified, rejection> verify(const request& request) const noexcept;
 
     /// Judges a body without its request: size, signature header, HMAC and window. It parses no JSON. `signature` is
