@@ -18,7 +18,7 @@ from typing import Any
 
 sys.dont_write_bytecode = True  # the generator leaves nothing but the vectors
 
-from generator import envelope, headers, json_suite, recorded, rfc4231, secrets, signature, stores  # noqa: E402
+from generator import dedupe_urls, envelope, headers, json_suite, recorded, rfc4231, secrets, signature, stores  # noqa: E402
 from generator.delivery import Case  # noqa: E402
 from generator.secret_rules import mistake_among  # noqa: E402
 from generator.strict_json import is_json_object  # noqa: E402
@@ -29,7 +29,7 @@ KEBAB = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 SUITES: Mapping[str, tuple[str, list[Case]]] = {
     f"{module.__name__.rpartition('.')[2]}.json": (module.ABOUT, module.cases())
-    for module in (signature, secrets, rfc4231, envelope, headers, json_suite, stores)
+    for module in (signature, secrets, rfc4231, envelope, headers, json_suite, stores, dedupe_urls)
 }
 
 
