@@ -21,7 +21,7 @@ OK = "ok, duplicate, signature_mismatch\n"  # what every consumer prints
 
 folder: Path  # everything that is made here
 shared: Path  # the moved prefixes
-static: Path
+static: Path  # without Redis
 
 
 def run(*command: str | Path, **variables: str | Path) -> str:
@@ -51,7 +51,7 @@ def setUpModule() -> None:
     global folder, shared, static
     folder = Path(unittest.enterModuleContext(tempfile.TemporaryDirectory())).resolve()
     shared = install(BUILD, "shared")
-    options = "-DBUILD_SHARED_LIBS=OFF", "-DPUCK_BUILD_TESTS=OFF", "-DPUCK_BUILD_CLI=OFF"
+    options = "-DBUILD_SHARED_LIBS=OFF", "-DPUCK_BUILD_TESTS=OFF", "-DPUCK_BUILD_CLI=OFF", "-DPUCK_WITH_REDIS=OFF"
     static = install(build(ROOT, "build_static", *options), "static")
 
 
@@ -81,6 +81,33 @@ class CMakeConsumer(unittest.TestCase):
         self.assertEqual(run(built / "consumer_c"), OK)
 
 
+UNREACHABLE = "Redis cannot be reached."
+NOT_BUILT = "This build has no Redis: it was built without PUCK_WITH_REDIS."
+
+
+class StoresConsumer(unittest.TestCase):
+    def build(self, store: str, prefix: Path) -> Path:
+        options = f"-DCMAKE_PREFIX_PATH={prefix}", f"-DSTORE={store}"
+        return build(HERE / "cmake_stores", f"{store}_{prefix.name}", *options) / "consumer"
+
+    def test_each_store_is_a_component(self) -> None:
+        self.assertEqual(run(self.build("sqlite", shared), folder / "sqlite.db"), "ok\n")
+        self.assertEqual(run(self.build("redis", shared)), f"{UNREACHABLE}\n")
+
+    def test_all_stores_by_their_texts(self) -> None:
+        for prefix, redis in ((shared, UNREACHABLE), (static, NOT_BUILT)):
+            with self.subTest(prefix.name):
+                program = self.build("stores", prefix)
+                self.assertEqual(run(program, folder / f"{prefix.name}.db"), f"ok, duplicate, {redis}\n")
+
+    def test_a_component_that_was_not_built(self) -> None:
+        for store in ("redis", "postgres"):
+            with self.subTest(store), self.assertRaises(AssertionError) as failure:
+                self.build(store, static)
+            self.assertRegex(str(failure.exception), rf"built\s+without\s+the\s+component\s+{store}")
+        self.assertEqual([path.name for path in static.rglob("*_dedupe.hpp")].count("redis_dedupe.hpp"), 0)
+
+
 class PkgConfigConsumer(unittest.TestCase):
     def flags(self, prefix: Path, package: str, *options: str) -> Sequence[str]:
         (file,) = prefix.rglob(f"{package}.pc")
@@ -89,12 +116,18 @@ class PkgConfigConsumer(unittest.TestCase):
 
     def check(self, compile: Sequence[str | Path], prefix: Path, package: str, *options: str) -> Sequence[str]:
         """Compiles with the package's flags and runs the program. Returns the libraries that it was linked with."""
+        program, libraries = self.compile(compile, prefix, package, *options)
+        self.assertEqual(run(program), OK)
+        return libraries
+
+    def compile(
+        self, compile: Sequence[str | Path], prefix: Path, package: str, *options: str
+    ) -> tuple[Path, Sequence[str]]:
         program = folder / f"{package}_{prefix.name}"
         flags = self.flags(prefix, package, *options, "--cflags", "--libs")
         (libdir,) = self.flags(prefix, package, "--variable=libdir")
         run(*compile, "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-o", program, *flags, f"-Wl,-rpath,{libdir}")
-        self.assertEqual(run(program), OK)
-        return [flag for flag in flags if flag.startswith("-l")]
+        return program, [flag for flag in flags if flag.startswith("-l")]
 
     c = C_COMPILER, "-std=c99", HERE / "main.c"
     cpp = CXX_COMPILER, "-std=c++20", HERE / "main.cpp"
@@ -108,6 +141,14 @@ class PkgConfigConsumer(unittest.TestCase):
     def test_in_cpp_beside_the_shared_library_of_c(self) -> None:
         libraries = self.check(self.cpp, shared, "puck-webhooks-cpp")
         self.assertEqual(set(libraries), {"-lpuck_webhooks_cpp", "-lcrypto", "-lsimdjson"})
+
+    def test_the_stores(self) -> None:
+        for prefix, redis in ((shared, UNREACHABLE), (static, NOT_BUILT)):
+            with self.subTest(prefix.name):
+                compile = CXX_COMPILER, "-std=c++20", HERE / "stores.cpp"
+                program, libraries = self.compile(compile, prefix, "puck-webhooks-stores")
+                self.assertEqual("-lhiredis" in libraries, prefix == shared)
+                self.assertEqual(run(program, folder / f"pc_{prefix.name}.db"), f"ok, duplicate, {redis}\n")
 
     def test_in_cpp_with_static_libraries(self) -> None:
         self.check(self.cpp, static, "puck-webhooks-cpp", "--static")
