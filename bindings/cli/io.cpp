@@ -110,10 +110,7 @@ std::string file::read_all(std::size_t limit) const {
     return all;
 }
 
-void output::end_line() {
-    text_ += '\n';
-    if (text_.size() >= chunk) flush();
-}
+bool output::is_full() const noexcept { return text_.size() >= chunk; }
 
 bool output::try_flush() noexcept {
     bool failed = false;
@@ -129,6 +126,16 @@ bool output::try_flush() noexcept {
     }
     text_.clear();
     return !failed;
+}
+
+bool output::sync() const noexcept {
+    struct stat is{};
+    if (::fstat(descriptor_, &is) != 0 || !S_ISREG(is.st_mode)) return true;
+#ifdef __APPLE__
+    return ::fsync(descriptor_) == 0;
+#else
+    return ::fdatasync(descriptor_) == 0;
+#endif
 }
 
 void output::flush() {

@@ -72,13 +72,19 @@ public:
 
     /// Where to append. Call `end_line` when a line is complete.
     [[nodiscard]] std::string& text() noexcept { return text_; }
-    void end_line();
+    void end_line() { text_ += '\n'; }
+
+    /// Whether so much has gathered that it should be flushed.
+    [[nodiscard]] bool is_full() const noexcept;
 
     /// False, with errno set, if writing fails. The text is gone in either case.
     [[nodiscard]] bool try_flush() noexcept;
 
     /// The same, but throws std::runtime_error.
     void flush();
+
+    /// Waits until what was flushed is on the disk, if it goes to a regular file. False if that fails.
+    [[nodiscard]] bool sync() const noexcept;
 
     [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
 

@@ -33,9 +33,9 @@ void append_member(std::string& out, std::string_view name, std::string_view tex
 
 }  // namespace
 
-void verdict::settle(puck::reason answer) noexcept {
+void verdict::settle(puck::reason answer, std::string_view sentence) noexcept {
     reason = answer;
-    detail = puck::message(answer);
+    detail = sentence;
 }
 
 verdict describe(const puck::verified& accepted) {

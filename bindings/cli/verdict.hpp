@@ -22,8 +22,8 @@ struct verdict {
     std::optional<puck::proof> proof;
     const puck::event* event;  ///< null if the envelope was not parsed
 
-    /// Puts the dedupe store's answer in the place of `ok`.
-    void settle(puck::reason answer) noexcept;
+    /// Puts the dedupe store's answer, and its sentence, in the place of `ok`.
+    void settle(puck::reason answer, std::string_view sentence) noexcept;
 };
 
 [[nodiscard]] verdict describe(const puck::verified& accepted);

@@ -202,24 +202,24 @@ class Dedupe(CliTest):
 
     def test_a_capacity_of_one_remembers_the_last_event(self) -> None:
         self.check_filter(
-            ["ok", "duplicate"] * 3, self.A, self.A, self.B, self.B, self.A, self.A, args=["--dedupe-capacity", "1"]
+            ["ok", "duplicate"] * 3, self.A, self.A, self.B, self.B, self.A, self.A, args=["--dedupe", "memory:?capacity=1"]
         )
 
     def test_events_that_were_forgotten_too_early_are_reported(self) -> None:
-        result = self.filter(self.A, self.B, self.C, args=["--dedupe-capacity", "1"])
-        self.assertEqual(result.words.count("--dedupe-capacity"), 1, result.words)
-        self.assertEqual(self.filter(self.A, self.B, args=["--dedupe-capacity", "2"]).words, "")
+        result = self.filter(self.A, self.B, self.C, args=["--dedupe", "memory:?capacity=1"])
+        self.assertEqual(result.words.count("raise the capacity"), 1, result.words)
+        self.assertEqual(self.filter(self.A, self.B, args=["--dedupe", "memory:?capacity=2"]).words, "")
 
     def test_they_are_reported_after_the_last_verdict(self) -> None:
-        result = self.filter(self.A, self.B, forged(), args=["--events", "--dedupe-capacity", "1"])
+        result = self.filter(self.A, self.B, forged(), args=["--events", "--dedupe", "memory:?capacity=1"])
         verdict, words = result.words.splitlines()
         self.assertTrue(verdict.startswith('{"line":3,'), verdict)
-        self.assertIn("--dedupe-capacity", words)
+        self.assertIn("raise the capacity", words)
 
     def test_a_capacity_of_two_forgets_the_least_recent(self) -> None:
-        self.check_filter(["ok", "ok", "ok", "ok"], self.A, self.B, self.C, self.A, args=["--dedupe-capacity", "2"])
+        self.check_filter(["ok", "ok", "ok", "ok"], self.A, self.B, self.C, self.A, args=["--dedupe", "memory:?capacity=2"])
         self.check_filter(
-            ["ok", "ok", "ok", "duplicate"], self.A, self.B, self.C, self.B, args=["--dedupe-capacity", "2"]
+            ["ok", "ok", "ok", "duplicate"], self.A, self.B, self.C, self.B, args=["--dedupe", "memory:?capacity=2"]
         )
 
     def test_the_default_capacity_holds_65536_events(self) -> None:

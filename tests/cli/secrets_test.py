@@ -232,8 +232,9 @@ class Which(SecretsTest):
             ["verify", "--body", typed],
             ["filter", "-", "--secret-file", "/dev/null", typed],
             ["filter", "--dedupe", typed],
+            ["filter", "--dedupe-file", typed],
         ]
-        for number in ("--tolerance", "--at", "--max-body", "--dedupe-capacity"):
+        for number in ("--tolerance", "--at", "--max-body"):
             places.append(["filter", number, typed])
         for args in places:
             with self.subTest(args=args):

@@ -277,7 +277,7 @@ class ClosedStreams(CliTest):
         rejects = self.folder / "rejects"
         more = [line(envelope(event_id=event_id(n))) for n in range(3)]
         source = self.file("in", b"".join(more))
-        self.with_closed("2>&-", source, "--events", "--rejects", rejects, "--dedupe-capacity", "1")
+        self.with_closed("2>&-", source, "--events", "--rejects", rejects, "--dedupe", "memory:?capacity=1")
         self.assertEqual(rejects.read_bytes(), b"")
 
     def test_no_stderr_is_no_reason_to_stop(self) -> None:
