@@ -4,12 +4,15 @@
 #include "objects.hpp"
 #include "threads.hpp"
 
+#include <puck/dedupe_url.hpp>
 #include <puck/webhooks.hpp>
 
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
+
+#include <pthread.h>
 
 #include <chrono>
 #include <cstdint>
@@ -54,6 +57,46 @@ std::string sign(nb::handle secret, nb::handle body, nb::handle timestamp) {
     const raw_body bytes(body);
     const auto at = time_or_now(timestamp, "timestamp");
     return value_of(without_gil_if_long(bytes.view(), [&] { return puck::sign(ring, bytes.view(), at); }));
+}
+
+puck::claim claim_of(nb::handle event_id, nb::handle token) {
+    const std::int64_t number = whole_number(token, "token");
+    if (number < 1) throw nb::value_error("token must be from 1 to 2**63 - 1");
+    return {py_lru::id_of(event_id), static_cast<std::uint64_t>(number)};
+}
+
+/// What a store's text says, as a dict. What it does not say is not in it.
+nb::dict parse_dedupe_url(nb::handle text) {
+    if (!PyUnicode_Check(text.ptr())) throw nb::type_error("the text of a dedupe store must be a str");
+    const auto bytes = text_of(text);
+    if (!bytes) throw nb::value_error("The text of the dedupe store holds half of a surrogate pair.");
+    const puck::dedupe_url url = value_of(puck::dedupe_url::parse(*bytes));
+    using engines = puck::dedupe_url::engines;
+    const bool is_redis = url.engine == engines::redis;
+    nb::dict fields;
+    fields["engine"] = is_redis ? "redis" : url.engine == engines::sqlite ? "sqlite" : "memory";
+    const auto add = [&](const char* name, const std::string& value) {
+        if (value.empty()) return;
+        PyObject* const made =
+            PyUnicode_DecodeUTF8(value.data(), static_cast<Py_ssize_t>(value.size()), "surrogateescape");
+        if (made == nullptr) throw nb::python_error();
+        fields[name] = nb::steal(made);
+    };
+    add("path", url.path);
+    add("host", url.host);
+    add("username", url.username);
+    add("password", url.password);
+    add("password_env", url.password_env);
+    add("password_file", url.password_file);
+    add("namespace", url.name_space);
+    if (!url.host.empty()) fields["port"] = url.port;
+    if (is_redis) fields["db"] = url.db;
+    if (is_redis) fields["tls"] = url.tls;
+    if (url.ttl) fields["ttl"] = url.ttl->count();
+    if (url.lease) fields["lease"] = url.lease->count();
+    if (url.capacity) fields["capacity"] = *url.capacity;
+    if (url.timeout) fields["timeout"] = static_cast<double>(url.timeout->count()) / 1'000;
+    return fields;
 }
 
 py_event parse_envelope(nb::handle body) {
@@ -123,6 +166,7 @@ PyType_Slot delivery_slots[]{{Py_tp_traverse, reinterpret_cast<void*>(traverse<p
 
 NB_MODULE(_core, core) {
     nb::set_leak_warnings(false);  // a module may still hold objects of ours when the interpreter ends
+    pthread_atfork(nullptr, nullptr, [] { ++forks; });
 
     core.attr("version") = nb::str(puck::version.data(), puck::version.size());
     core.attr("REASONS") = table_of_reasons();
@@ -142,6 +186,12 @@ TypeError or ValueError for a wrong argument.)");
              R"(Parse and check an envelope that is already verified, such as one from a queue.
 
 Bytes that nobody has verified can say anything. Raises PayloadError.)");
+
+    core.def("parse_dedupe_url", parse_dedupe_url, "text"_a,
+             nb::sig("def parse_dedupe_url(text: str) -> dict[str, typing.Any]"),
+             R"(Parse the text of a dedupe store: for the package itself.
+
+What the text does not say is not in the dict. Raises ValueError with a sentence that shows nothing of the text.)");
 
     nb::class_<puck::proof> proof(core, "Proof", nb::is_final(), "The proof that Puck signed a body.");
     add_proof(proof);
@@ -216,7 +266,16 @@ TypeError or ValueError for a wrong argument.)")
 
 For archives that are read again long after. `received_at` only gives the proof its skew_seconds.)");
 
-    nb::class_<puck::claim>(core, "Claim", nb::is_final(), "The right to handle one event, until its lease is over.")
+    nb::class_<puck::claim>(core, "Claim", nb::is_final(), R"(The right to handle one event, until its lease is over.
+
+Stores make them. `event_id` is a UUID; `token` is 1 to 2**63 - 1, and differs from claim to claim.)")
+        .def(
+            "__init__",
+            [](puck::claim* self, nb::handle event_id, nb::handle token) {
+                new (self) puck::claim(claim_of(event_id, token));
+            },
+            "event_id"_a, "token"_a, nb::sig("def __init__(self, event_id: str, token: int) -> None"))
+        .def_ro("token", &puck::claim::token, "What makes this claim differ from all others on its event.")
         .def_prop_ro(
             "event_id",
             [](const puck::claim& self) {
@@ -242,8 +301,8 @@ For archives that are read again long after. `received_at` only gives the proof 
 
 `capacity` is a number of events, 1 to 67108864. `ttl` and `lease` are in seconds: for how long a committed event is a
 duplicate, 600 to 2592000, and for how long a handler holds an event, 1 to 3600 and below the ttl. A forked child
-remembers for itself from then on: for several processes write a DedupeStore. Raises TypeError or ValueError for a
-wrong argument.)")
+remembers for itself from then on: several processes need a store that they share, such as SqliteDedupe or RedisDedupe.
+Raises TypeError or ValueError for a wrong argument.)")
         .def(nb::init<nb::handle, nb::handle, nb::handle>(), "capacity"_a = 65'536, nb::kw_only(), "ttl"_a = 86'400,
              "lease"_a = 60,
              nb::sig("def __init__(self, capacity: int = 65536, *, ttl: int = 86400, lease: int = 60) -> None"))
@@ -264,6 +323,9 @@ Raises StoreError (claim_lost) when the event is done or another claim holds it,
         .def_prop_ro(
             "ttl", [](const py_lru& self) { return self.core->ttl().count(); },
             "For how many seconds a committed event is remembered.")
+        .def("check", &py_lru::nothing,
+             "Does nothing, since this store is always there. Other stores ask their engine.")
+        .def("close", &py_lru::nothing, "Does nothing, since there is nothing to close. Other stores have connections.")
         .def("stats", [](const py_lru& self) { return self.core->stats(); }, "The counters.");
 
     nb::class_<ready>(core, "_Ready", nb::is_final(), "Can be awaited, and is ready at once.")
@@ -282,10 +344,10 @@ Raises StoreError (claim_lost) when the event is done or another claim holds it,
     nb::class_<py_delivery> delivery(core, "Delivery", nb::is_final(), nb::type_slots(delivery_slots),
                                      R"(A genuine, fresh and new event, and the right to handle it.
 
-A context manager, for `with` and `async with`: a block that ends well commits the event, and an exception releases it
-for Puck's next attempt. One that is dropped is released. A block does not begin with a delivery that is settled: it
-raises StoreError, store_unavailable after a release, and claim_lost after a commit or when another worker took the
-event.)");
+A context manager, for `with` and `async with`: a block that ends well commits the event, or releases it if that fails,
+and an exception releases it for Puck's next attempt. One that is dropped is released, but not a forked child's copy. A
+block does not begin with a delivery that is settled: it raises StoreError, store_unavailable after a release, and
+claim_lost after a commit or when another worker took the event.)");
     delivery
         .def_prop_ro("event", &py_delivery::event, nb::lock_self(), nb::sig("def event(self) -> Event"), "The event.")
         .def("commit", &py_delivery::commit, nb::lock_self(),
@@ -318,13 +380,15 @@ Raises StoreError: claim_lost after a commit, which it never undoes, or store_un
     nb::class_<py_receiver>(core, "Receiver", nb::is_final(), nb::type_slots(traversed<py_receiver>),
                             R"(Judges requests, and claims their events. Any number of threads may use one.
 
-The first three arguments are those of Verifier. `dedupe` is the store, by default an LruDedupe of its own. A store that
-remembers for less than twice the tolerance is a ValueError: a captured delivery could be handled again.)")
+The first three arguments are those of Verifier. `dedupe` is the store, by default an LruDedupe of its own, or the text
+of one, such as redis://cache.example?namespace=billing: see puck_webhooks.stores.open_dedupe. A store that remembers
+for less than twice the tolerance is a ValueError: a captured delivery could be handled again. An LruDedupe in one
+of several processes, such as gunicorn's workers, is a warning in the log.)")
         .def(nb::init<nb::handle, nb::handle, nb::handle, nb::handle>(), "secrets"_a, nb::kw_only(),
              "tolerance"_a = 300, "max_body"_a = 1'048'576, "dedupe"_a = nb::none(),
              nb::sig("def __init__(self, secrets: str | bytes | collections.abc.Sequence[str | bytes], *, "
                      "tolerance: int = 300, max_body: int = 1048576, "
-                     "dedupe: LruDedupe | puck_webhooks._stores.DedupeStore | None = None) -> None"))
+                     "dedupe: LruDedupe | puck_webhooks._stores.DedupeStore | str | None = None) -> None"))
         .def_prop_ro("max_body", &py_receiver::max_body, "The longest body that is accepted, in bytes.")
         .def_prop_ro("dedupe", &py_receiver::dedupe,
                      nb::sig("def dedupe(self) -> LruDedupe | puck_webhooks._stores.DedupeStore"), "The store.")

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -151,6 +152,7 @@ struct py_lru {
         check(answered);
     }
     [[nodiscard]] bool seen(nb::handle event_id) const { return core->seen(id_of(event_id)); }
+    void nothing() const noexcept {}
 };
 
 /// Something that can be awaited, and is ready at once.
@@ -185,7 +187,10 @@ private:
     }
 };
 
-/// A verified event, and the claim on it.
+/// How often this process was forked, since the module was loaded: a child has one more than its parent.
+inline unsigned forks = 0;
+
+/// A verified event, and the claim on it. In a forked child it is a copy, and the claim is still the parent's.
 class py_delivery {
 public:
     using claim_variant = std::variant<lru_claim, python_claim>;
@@ -221,18 +226,31 @@ public:
         settle(state::given_back, [this](const auto& claim) { claim.release(verified_); });
     }
 
-    /// The end of a with block: a good end commits, and an exception releases.
+    /// The end of a with block: a good end commits, or releases if that fails, and an exception releases. (Whoever
+    /// keeps the error keeps the delivery alive, which cannot wait for its end then.)
     void leave(nb::handle exception_type) {
         if (state_ != state::open && state_ != state::settling) return;
-        if (exception_type.is_none())
-            commit();
-        else
-            release_quietly();
+        std::exception_ptr failed;
+        if (exception_type.is_none()) {
+            try {
+                commit();
+                return;
+            } catch (const std::exception&) {
+                failed = std::current_exception();
+            }
+        }
+        release_quietly();
+        if (failed) std::rethrow_exception(failed);
     }
 
-    /// Raises nothing: an exception is on its way already, or nobody is there to catch one.
+    /// Raises nothing: an exception is on its way already, or nobody is there to catch one. A forked child's copy does
+    /// not release what its parent handles.
     void release_quietly() noexcept {
         if (state_ != state::open) return;
+        if (claimed_in_ != forks) {
+            state_ = state::given_back;
+            return;
+        }
         const nb::error_scope kept;
         bool has_failed = false;
         try {
@@ -244,7 +262,7 @@ public:
             // There is no memory, so none for a report either.
         }
         if (state_ == state::open) state_ = state::given_back;  // its lease will end
-        if (has_failed)
+        if (has_failed && !is_python_ending())
             outliving_the_interpreter([] {
                 PyErr_WriteUnraisable(nb::str("puck_webhooks.Delivery: the event could not be released").ptr());
             });
@@ -298,17 +316,18 @@ private:
 
     py_verified verified_;
     claim_variant claim_;
+    unsigned claimed_in_ = forks;
     state state_ = state::open;
 };
 
 class py_receiver {
 public:
     py_receiver(nb::handle secrets, nb::handle tolerance, nb::handle max_body, nb::handle dedupe)
-        : dedupe_(dedupe.is_none() ? nb::cast(py_lru()) : nb::borrow(dedupe)),
+        : dedupe_(store_of(dedupe)),
           max_body_(size_number(max_body, "max_body")),
           verifier_(verifier_of(secrets, tolerance, max_body)) {
         call_python("puck_webhooks._stores", "check", dedupe_, tolerance);
-        nb::try_cast(dedupe_, lru_);
+        if (nb::try_cast(dedupe_, lru_)) warn_if_one_of_several(false);
     }
 
     [[nodiscard]] py_delivery receive(nb::handle headers, nb::handle body, nb::handle received_at) const {
@@ -316,6 +335,10 @@ public:
         if (lru_ == nullptr) {
             python_claim claim{dedupe_, call_python("puck_webhooks._stores", "claim", dedupe_, verified)};
             return {std::move(verified), std::move(claim)};
+        }
+        if (asked_in_ != forks + 1) {
+            asked_in_ = forks + 1;
+            warn_if_one_of_several(true);
         }
         const auto claim = lru_->core->claim(verified.core().event().id());
         if (!claim) raise_for(verified, claim.error());
@@ -327,8 +350,21 @@ public:
     [[nodiscard]] std::array<nb::handle, 1> held() const noexcept { return {dedupe_}; }
 
 private:
+    void warn_if_one_of_several(bool is_receiving) const {
+        call_python("puck_webhooks._processes", "warn_if_one_of_several", made_in_ != forks, is_receiving);
+    }
+
+    /// The store itself, the one that a text names, or one in memory.
+    static nb::object store_of(nb::handle dedupe) {
+        if (dedupe.is_none()) return nb::cast(py_lru());
+        if (PyUnicode_Check(dedupe.ptr())) return call_python("puck_webhooks.stores._text", "open_dedupe", dedupe);
+        return nb::borrow(dedupe);
+    }
+
     nb::object dedupe_;
     py_lru* lru_ = nullptr;  // dedupe_, if it is the built-in store
+    unsigned made_in_ = forks;
+    mutable unsigned asked_in_ = 0;  // forks + 1 of the process that has last asked at a delivery
     std::size_t max_body_;
     puck::verifier verifier_;
 };

@@ -40,11 +40,26 @@ nb::object made_by_python(Call call) {
     return made;
 }
 
+/// Whether Python takes its modules apart already: nothing that needs one can work any more. (Py_IsFinalizing is newer
+/// than the oldest Python that this is built for.)
+inline bool is_python_ending() noexcept {
+    PyObject* const finders = PySys_GetObject("meta_path");
+    return finders == nullptr || finders == Py_None;
+}
+
+/// A module of the package, which is imported already after its first use. (To import it anew Python takes the
+/// `__import__` of the running frame, and a frame in which the garbage collector happens to run may have none.)
+inline nb::object imported(const char* module) {
+    const nb::str name(module);
+    if (PyObject* const found = PyImport_GetModule(name.ptr())) return nb::steal(found);
+    if (PyErr_Occurred() != nullptr) throw nb::python_error();
+    return nb::module_::import_(module);
+}
+
 /// Calls a function of the package's Python files.
 template <class... Arguments>
 nb::object call_python(const char* module, const char* function, const Arguments&... arguments) {
-    return outliving_the_interpreter(
-        [&] { return nb::object(nb::module_::import_(module).attr(function)(arguments...)); });
+    return outliving_the_interpreter([&] { return nb::object(imported(module).attr(function)(arguments...)); });
 }
 
 /// Lets other threads run for as long as this lives.
