@@ -1,20 +1,21 @@
 """Receive Puck's webhooks in Django: `pip install puck-webhooks[django]`.
 
-    @webhook(receiver)
-    def handle(event):                       # or async def
-        print(event.event_type, event.data)
+@webhook(receiver)
+def handle(event):                       # or async def
+    print(event.event_type, event.data)
 
-    urlpatterns = [path("puck", handle)]
+urlpatterns = [path("puck", handle)]
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from . import PayloadError, Receiver
-from ._adapter import BODY_CONSUMED, Adapter, HandlerFailed, OnReject, declared_length, is_async
+from . import PayloadError
+from ._adapter import BODY_CONSUMED, Adapter, AnyReceiver, HandlerFailed, OnReject, declared_length, is_async
+from ._async import start
 
 try:
     from asgiref.sync import sync_to_async
@@ -28,7 +29,12 @@ try:
 except ImportError as missing:
     raise ImportError("puck_webhooks.django needs Django 5: pip install 'puck-webhooks[django]'") from missing
 
-__all__ = ["HandlerFailed", "webhook"]
+from .stores.django import DjangoInbox
+
+if TYPE_CHECKING:
+    import asyncio
+
+__all__ = ["DjangoInbox", "HandlerFailed", "webhook"]
 
 _CONSUMED = BODY_CONSUMED + "it must read request.body, which keeps the bytes, or leave this path alone."
 _CHUNKED = (
@@ -43,7 +49,7 @@ _CHUNK = 65_536
 
 
 def webhook(
-    receiver: Receiver, *, on_reject: OnReject | None = None
+    receiver: AnyReceiver, *, on_reject: OnReject | None = None
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Makes a view of a handler, which gets the `Event` and then what the URL captured: an async one of `async def`.
 
@@ -53,34 +59,46 @@ def webhook(
     is refused is answered with its status and an empty body, and the handler is not called.
 
     With ATOMIC_REQUESTS the transaction is around the handler instead of the view, so that it is over before the event
-    counts as seen; an async handler has no transaction, since Django has no asynchronous ones. A dedupe store that is
-    written in Python is asked through `sync_to_async` by async views.
+    counts as seen; an async handler has no transaction, since Django has no asynchronous ones. An AsyncReceiver is for
+    async handlers only. They ask a synchronous dedupe store that is written in Python through `sync_to_async`. With
+    `DjangoInbox` the handler, sync only, is in the transaction of the claim, and ATOMIC_REQUESTS adds none for that
+    database.
 
     `on_reject` gets the `WebhookError` of each delivery that was refused (duplicates too) or could not be committed.
     If it raises, that is logged, and the answer stays. The size limit is the receiver's `max_body`, and not
     DATA_UPLOAD_MAX_MEMORY_SIZE. RuntimeError means that something read the body before.
     """
-    adapter = Adapter(receiver, on_reject, sync_to_async_call)
+    adapter = Adapter(receiver, on_reject, in_thread, in_thread)
+    inbox = getattr(receiver, "dedupe", None)
+    in_inbox = {inbox.using} if isinstance(inbox, DjangoInbox) else set()
 
     def decorate(handler: Callable[..., Any]) -> Callable[..., Any]:
-        make = _async_view if is_async(handler) else _view
-        view: Callable[..., Any] = csrf_exempt(make(adapter, handler))
+        if not is_async(handler):
+            adapter.refuse_async_receiver()
+            made = _view(adapter, handler, in_inbox)
+        elif in_inbox:
+            raise TypeError("An async handler cannot use DjangoInbox: Django has no asynchronous transactions")
+        else:
+            made = _async_view(adapter, handler)
+        view: Callable[..., Any] = csrf_exempt(made)
         view._non_atomic_requests = set(connections)  # type: ignore[attr-defined]
         return view
 
     return decorate
 
 
-async def sync_to_async_call(function: Callable[..., Any], *arguments: Any) -> Any:
-    return await sync_to_async(function)(*arguments)
+def in_thread(function: Callable[..., Any], *arguments: Any) -> asyncio.Task[Any]:
+    """Begins the call in the request's own thread: the database connections of Django belong to a thread, so a store
+    that uses them must be asked there, where Django closes them too."""
+    return start(sync_to_async(function)(*arguments))
 
 
-def _view(adapter: Adapter, handler: Callable[..., Any]) -> Callable[..., HttpResponseBase]:
+def _view(adapter: Adapter, handler: Callable[..., Any], in_inbox: set[str]) -> Callable[..., HttpResponseBase]:
     @functools.wraps(handler)
     def view(request: HttpRequest, *args: Any, **captured: Any) -> HttpResponseBase:
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        atomic = _atomic_as_configured(handler)
+        atomic = _atomic_as_configured(handler, in_inbox)
         return adapter.serve(
             list(request.headers.items()),
             lambda: _read(request, adapter.max_body),
@@ -111,8 +129,10 @@ def _async_view(adapter: Adapter, handler: Callable[..., Any]) -> Callable[..., 
     return view
 
 
-def _atomic_as_configured(handler: Callable[..., Any]) -> Callable[..., Any]:
-    exempt = getattr(handler, "_non_atomic_requests", ())
+def _atomic_as_configured(handler: Callable[..., Any], in_inbox: set[str]) -> Callable[..., Any]:
+    """Not for the database of an inbox. If the handler ignored an error of the database, Django would roll back to the
+    savepoint and say nothing, and the event would be committed alone."""
+    exempt = {*getattr(handler, "_non_atomic_requests", ()), *in_inbox}
     for alias, settings in connections.settings.items():
         if settings["ATOMIC_REQUESTS"] and alias not in exempt:
             handler = transaction.atomic(using=alias)(handler)
