@@ -177,3 +177,13 @@ def test_what_is_no_text(thing: object) -> None:
     for call in (store.claim, store.seen, store.commit, store.release):
         with pytest.raises(TypeError):
             call(thing)
+
+
+def test_it_can_be_checked_and_closed_as_every_store() -> None:
+    """A program whose store is a text may be given memory: as well."""
+    store = puck.LruDedupe(4)
+    claim = store.claim(event_id(0))
+    store.check()
+    store.close()
+    store.commit(claim)
+    assert store.seen(event_id(0))

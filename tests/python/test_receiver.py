@@ -325,6 +325,14 @@ def test_a_delivery_that_is_dropped_is_released(receiver: puck.Receiver) -> None
     receive(receiver).commit()
 
 
+def test_a_delivery_that_is_dropped_in_a_frame_without_builtins_is_released() -> None:
+    """The garbage collector may run in one, such as the one in which a namedtuple is made."""
+    store = PythonStore()
+    held = [receive(small_receiver(dedupe=store))]
+    exec("held.clear()", {"__builtins__": {}, "held": held})
+    assert store.names == ["claim", "release"]
+
+
 # --- async --------------------------------------------------------------------------------------------------------
 
 
@@ -545,6 +553,18 @@ def test_a_commit_that_failed_may_be_tried_again() -> None:
     assert store.done.keys() == {event_id(0)}
 
 
+def test_a_commit_that_failed_at_the_end_of_a_block_releases_though_its_error_is_kept() -> None:
+    store = PythonStore()
+    right = store.commit
+    store.commit = lambda claim: 1 / 0  # type: ignore[method-assign]
+    with pytest.raises(puck.StoreError) as kept, receive(small_receiver(dedupe=store)) as delivery:
+        pass
+    assert (kept.value.reason, store.names) == ("store_unavailable", ["claim", "release"])
+    store.commit = right  # type: ignore[method-assign]
+    delivery.commit()
+    assert store.done.keys() == {event_id(0)}, "it may still be repeated"
+
+
 def test_a_commit_that_failed_at_the_end_of_a_block_leads_to_a_release() -> None:
     store = PythonStore()
     store.commit = lambda claim: 1 / 0  # type: ignore[method-assign]
@@ -615,7 +635,7 @@ def test_what_is_no_store(missing: str) -> None:
         small_receiver(dedupe=SimpleNamespace(**methods, **{missing: coroutine}))
 
 
-@pytest.mark.parametrize("store", [False, 0, "", "lru", puck.LruDedupe, dict, object()])
+@pytest.mark.parametrize("store", [False, 0, b"memory:", puck.LruDedupe, dict, object()])
 def test_other_things_that_are_no_store(store: object) -> None:
     with pytest.raises(TypeError, match="must (have a method|be a store)"):
         small_receiver(dedupe=store)

@@ -12,6 +12,8 @@
 """
 
 from . import _interpreter as _interpreter  # comes first: it refuses where the extension cannot work
+from . import _processes as _processes  # early, so that it sees each fork
+from ._async import AsyncDelivery, AsyncReceiver
 from ._core import (
     Claim,
     DedupeStats,
@@ -27,9 +29,14 @@ from ._core import (
 )
 from ._core import version as __version__
 from ._errors import Duplicate, InProgress, PayloadError, SignatureError, StoreError, TimestampError, WebhookError
-from ._stores import DedupeStore
+from ._stores import AsyncDedupeStore, DedupeStore
+from .stores import AsyncRedisDedupe, RedisDedupe, SqliteDedupe
 
 __all__ = [
+    "AsyncDedupeStore",
+    "AsyncDelivery",
+    "AsyncReceiver",
+    "AsyncRedisDedupe",
     "Claim",
     "DedupeStats",
     "DedupeStore",
@@ -41,7 +48,9 @@ __all__ = [
     "PayloadError",
     "Proof",
     "Receiver",
+    "RedisDedupe",
     "SignatureError",
+    "SqliteDedupe",
     "StoreError",
     "TimestampError",
     "Verified",

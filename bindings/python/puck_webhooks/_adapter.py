@@ -6,13 +6,20 @@ import inspect
 import logging
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from . import Delivery, Event, LruDedupe, PayloadError, Receiver, WebhookError
+from . import AsyncDelivery, AsyncReceiver, Delivery, Event, LruDedupe, PayloadError, Receiver, WebhookError
+from ._async import outcome, succeeded
+from ._stores import is_async as is_async
+
+if TYPE_CHECKING:
+    import asyncio
 
 Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]] | Iterable[tuple[bytes, bytes]]
 OnReject: TypeAlias = Callable[[WebhookError], object]
-InThread: TypeAlias = Callable[..., Awaitable[Any]]
+AnyReceiver: TypeAlias = Receiver | AsyncReceiver
+AnyDelivery: TypeAlias = Delivery | AsyncDelivery
+InThread: TypeAlias = "Callable[..., asyncio.Future[Any]]"
 Response = TypeVar("Response")
 
 _log = logging.getLogger("puck_webhooks")
@@ -39,16 +46,38 @@ class UnsuccessfulResponse(Exception):
 
 
 class Adapter:
-    """A receiver with its `on_reject`: what the adapters for the frameworks share."""
+    """A receiver with its `on_reject`: what the adapters for the frameworks share.
 
-    def __init__(self, receiver: Receiver, on_reject: OnReject | None, in_thread: InThread | None = None) -> None:
+    `claim_in_thread` and `settle_in_thread` begin a call in another thread; without them nothing can be awaited.
+    Whatever they have begun goes on if its caller is cancelled.
+    """
+
+    def __init__(
+        self,
+        receiver: AnyReceiver,
+        on_reject: OnReject | None,
+        claim_in_thread: InThread | None = None,
+        settle_in_thread: InThread | None = None,
+    ) -> None:
         if isinstance(receiver, type) or not callable(getattr(receiver, "receive", None)):
             raise TypeError("webhook() takes a Receiver: @webhook(receiver)")
         if on_reject is not None and (not callable(on_reject) or is_async(on_reject)):
             raise TypeError("on_reject must be a plain function that takes the WebhookError")
-        self._receiver = receiver
+        self._receiver: Any = receiver
         self._on_reject = on_reject
-        self._run = in_thread if in_thread and may_block(receiver) else _at_once
+        self._claim_in_thread = claim_in_thread if may_block(receiver) else None
+        self._settle_in_thread = settle_in_thread if may_block(receiver) else None
+        if settle_in_thread is None:
+            self.refuse_async_receiver()
+
+    def refuse_async_receiver(self) -> None:
+        if isinstance(self._receiver, AsyncReceiver):
+            raise TypeError("webhook() takes a Receiver here, since nothing awaits an AsyncReceiver")
+
+    @property
+    def waits(self) -> bool:
+        """Whether the dedupe store's answers are awaited."""
+        return self._settle_in_thread is not None or isinstance(self._receiver, AsyncReceiver)
 
     @property
     def max_body(self) -> int:
@@ -93,7 +122,6 @@ class Adapter:
         except UnsuccessfulResponse:
             pass
         except WebhookError as error:  # of the commit: the handler's own became HandlerFailed
-            delivery.__exit__(type(error), error, None)  # who keeps the error keeps the delivery alive
             return empty(self.rejected(error))
         return response
 
@@ -125,26 +153,44 @@ class Adapter:
             return empty(self.rejected(error))
         return response
 
-    async def receive_async(self, headers: Headers, body: bytes) -> Delivery:
-        delivery: Delivery = await self._run(self._receiver.receive, headers, body)
+    async def receive_async(self, headers: Headers, body: bytes) -> AnyDelivery:
+        delivery: AnyDelivery
+        if self._claim_in_thread is not None:
+            delivery = await outcome(self._claim_in_thread(self._receiver.receive, headers, body), self._give_back)
+        elif isinstance(self._receiver, AsyncReceiver):
+            delivery = await self._receiver.receive(headers, body)
+        else:
+            delivery = self._receiver.receive(headers, body)
         return delivery
 
-    async def commit_async(self, delivery: Delivery) -> None:
-        try:
-            await self._run(delivery.commit)
-        except WebhookError as error:
-            await self.release_async(delivery, error)
-            raise
+    async def commit_async(self, delivery: AnyDelivery) -> None:
+        """Commits, or releases and raises if that fails."""
+        if isinstance(delivery, AsyncDelivery):
+            await delivery.__aexit__(None, None, None)
+        elif self._settle_in_thread is None:
+            delivery.__exit__(None, None, None)
+        else:
+            await outcome(self._settle_in_thread(delivery.__exit__, None, None, None), succeeded)
 
-    async def release_async(self, delivery: Delivery, failure: BaseException | None) -> None:
+    async def release_async(self, delivery: AnyDelivery, failure: BaseException | None) -> None:
         """Releases, because of the failure if there was one. An error of the release is only reported."""
-        if failure is None or isinstance(failure, Exception):
-            await self._run(delivery.__exit__, UnsuccessfulResponse, failure, None)
-        else:  # cancelled: nothing can be awaited any more
-            delivery.__exit__(UnsuccessfulResponse, failure, None)
+        why = UnsuccessfulResponse if failure is None else type(failure)
+        if isinstance(delivery, AsyncDelivery):
+            await delivery.__aexit__(why, failure, None)
+        elif self._settle_in_thread is None:
+            delivery.__exit__(why, failure, None)
+        else:
+            releasing = self._settle_in_thread(delivery.__exit__, why, failure, None)
+            if isinstance(failure, Exception | None):  # and not cancelled
+                await outcome(releasing, succeeded)
+
+    def _give_back(self, claiming: asyncio.Future[Any]) -> None:
+        """Releases what was granted to a caller who is gone."""
+        if succeeded(claiming) and self._settle_in_thread is not None:
+            self._settle_in_thread(_release, claiming.result())
 
     @asynccontextmanager
-    async def settled(self, delivery: Delivery) -> AsyncIterator[Event]:
+    async def settled(self, delivery: AnyDelivery) -> AsyncIterator[Event]:
         """Commits at the end of the block, or releases if it raised."""
         try:
             yield delivery.event
@@ -154,18 +200,13 @@ class Adapter:
         await self.commit_async(delivery)
 
 
-def may_block(receiver: Receiver) -> bool:
-    """Whether the dedupe store may wait for something. The built-in one does not."""
-    return not isinstance(getattr(receiver, "dedupe", None), LruDedupe)
+def may_block(receiver: AnyReceiver) -> bool:
+    """Whether the dedupe store's calls may wait for something. The built-in one's do not."""
+    return not isinstance(receiver, AsyncReceiver) and not isinstance(getattr(receiver, "dedupe", None), LruDedupe)
 
 
-async def _at_once(function: Callable[..., Any], *arguments: Any) -> Any:
-    return function(*arguments)
-
-
-def is_async(function: Callable[..., Any]) -> bool:
-    """Whether a call of it has to be awaited: of an `async def`, or of an object whose `__call__` is one."""
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
+def _release(delivery: Delivery) -> None:
+    delivery.__exit__(UnsuccessfulResponse, None, None)
 
 
 def is_success(status: int) -> bool:

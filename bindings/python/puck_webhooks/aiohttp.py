@@ -9,13 +9,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from . import PayloadError, Receiver, WebhookError
-from ._adapter import BODY_CONSUMED, Adapter, HandlerFailed, OnReject, collect, is_async
+from . import PayloadError, WebhookError
+from ._adapter import BODY_CONSUMED, Adapter, AnyReceiver, HandlerFailed, OnReject, collect, is_async
+from ._threads import claim_in_thread, settle_in_thread
 
 try:
     from aiohttp import web
@@ -32,7 +32,7 @@ _DECODED = (
 
 
 def webhook(
-    receiver: Receiver, *, on_reject: OnReject | None = None
+    receiver: AnyReceiver, *, on_reject: OnReject | None = None
 ) -> Callable[[Callable[..., Any]], Callable[[web.Request], Awaitable[web.StreamResponse]]]:
     """Makes an aiohttp handler of an `async def` that gets the `Event`.
 
@@ -44,9 +44,9 @@ def webhook(
     `on_reject` gets the `WebhookError` of each delivery that was refused (duplicates too) or could not be committed.
     If it raises, that is logged, and the answer stays. The size limit is the receiver's `max_body`, and not
     client_max_size. RuntimeError means that something read the body before. What came compressed is refused as
-    `invalid_argument`. A dedupe store that is written in Python is asked in a thread.
+    `invalid_argument`. A synchronous dedupe store that is written in Python is asked in a thread.
     """
-    adapter = Adapter(receiver, on_reject, asyncio.to_thread)
+    adapter = Adapter(receiver, on_reject, claim_in_thread, settle_in_thread)
 
     def decorate(handler: Callable[..., Any]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         if not is_async(handler):

@@ -8,12 +8,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, TypeAlias
 
-from . import Delivery, Receiver, WebhookError
-from ._adapter import BODY_CONSUMED, Adapter, OnReject, collect, declared_length, is_success
+from . import WebhookError
+from ._adapter import (
+    BODY_CONSUMED,
+    Adapter,
+    AnyDelivery,
+    AnyReceiver,
+    OnReject,
+    collect,
+    declared_length,
+    is_success,
+)
+from ._threads import claim_in_thread, settle_in_thread
 
 __all__ = ["WebhookMiddleware"]
 
@@ -35,15 +44,19 @@ class WebhookMiddleware:
     commit fails.) Whatever is refused is answered with its status and an empty body. Other methods than POST get a 405,
     and WebSockets are closed.
 
+    If the request is cancelled, so is the app, and the event is released at once. What the app runs in a thread, such
+    as a `def` endpoint, goes on all the same, and Puck's next attempt may be handled beside it. The adapters for
+    Starlette and FastAPI wait for the thread instead.
+
     `on_reject` gets the `WebhookError` of each delivery that was refused (duplicates too) or could not be committed.
     If it raises, that is logged, and the answer stays. The size limit is the receiver's `max_body`. RuntimeError means
-    that something read the body before. A dedupe store that is written in Python is asked in a thread, which needs
-    asyncio.
+    that something read the body before. A synchronous dedupe store that is written in Python is asked in a thread. This
+    and an AsyncReceiver need asyncio.
     """
 
-    def __init__(self, app: App, receiver: Receiver, *, on_reject: OnReject | None = None) -> None:
+    def __init__(self, app: App, receiver: AnyReceiver, *, on_reject: OnReject | None = None) -> None:
         self._app = app
-        self._adapter = Adapter(receiver, on_reject, asyncio.to_thread)
+        self._adapter = Adapter(receiver, on_reject, claim_in_thread, settle_in_thread)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -83,13 +96,13 @@ class Settling:
         self._send = send
         self._instead_of = instead_of  # the status to answer with instead of what starts like this, if there is one
         self._adapter: Adapter | None = None
-        self._delivery: Delivery | None = None  # until it is settled
+        self._delivery: AnyDelivery | None = None  # until it is settled
         self._held: list[Message] = []
         self._status = 0
         self.is_replaced = False
         self.is_committed = False
 
-    def accept(self, adapter: Adapter, delivery: Delivery) -> None:
+    def accept(self, adapter: Adapter, delivery: AnyDelivery) -> None:
         if self._adapter is not None:
             raise RuntimeError("Two receivers judge this request, and only one delivery can be settled by its answer.")
         self._adapter, self._delivery = adapter, delivery

@@ -8,20 +8,22 @@
         print(event.event_type, event.data)
 """
 
+import asyncio
 import functools
 from collections.abc import Callable
 from typing import Any
 
-from . import Event, Receiver, WebhookError
-from ._adapter import Adapter, HandlerFailed, OnReject
+from . import Event, WebhookError
+from ._adapter import Adapter, AnyReceiver, HandlerFailed, OnReject, is_async
+from ._async import outcome, start
+from ._threads import claim_in_thread, settle_in_thread
 from .asgi import Message, Receive, Scope, Send, Settling
 
 try:
     from fastapi import Request, Response
     from fastapi.routing import APIRoute
-    from starlette.concurrency import run_in_threadpool
 
-    from .starlette import read_body
+    from .starlette import leave, read_body
 except ImportError as missing:
     raise ImportError("puck_webhooks.fastapi needs FastAPI 0.121: pip install 'puck-webhooks[fastapi]'") from missing
 
@@ -30,7 +32,7 @@ __all__ = ["HandlerFailed", "WebhookRoute", "webhook"]
 _RECEIVED = "puck.received"
 
 
-def webhook(receiver: Receiver, *, on_reject: OnReject | None = None) -> Callable[..., Any]:
+def webhook(receiver: AnyReceiver, *, on_reject: OnReject | None = None) -> Callable[..., Any]:
     """A dependency that gives the `Event`. The path operation may be `async def` or `def`, without another body. Its
     route must be a `WebhookRoute`, since a dependency cannot see what a path operation returns.
 
@@ -40,14 +42,17 @@ def webhook(receiver: Receiver, *, on_reject: OnReject | None = None) -> Callabl
     handler of your app would say otherwise. Whatever is refused is answered with its status and an empty body, and the
     path operation is not called; dependencies see an exception.
 
+    If the request is cancelled, an `async def` path operation is too, and its event is released. A `def` one runs to
+    its end, which settles the event.
+
     What a dependency does after its `yield` counts only with Depends(..., scope="function"): FastAPI does the others'
     when the response has gone out. Let whatever commits to a database say so.
 
     `on_reject` gets the `WebhookError` of each delivery that was refused (duplicates too) or could not be committed.
     If it raises, that is logged, and the answer stays. The size limit is the receiver's `max_body`. RuntimeError means
-    that something read the body before. A dedupe store that is written in Python is asked in the threadpool.
+    that something read the body before. A synchronous dedupe store that is written in Python is asked in a thread.
     """
-    adapter = Adapter(receiver, on_reject, run_in_threadpool)
+    adapter = Adapter(receiver, on_reject, claim_in_thread, settle_in_thread)
 
     async def accepted(request: Request) -> Event:
         received: _Received | None = request.scope.get(_RECEIVED)
@@ -70,6 +75,19 @@ class WebhookRoute(APIRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         received = _Received(send)
+        if is_async(self.endpoint):
+            await self._settle(scope, receive, send, received)
+            return
+        # A thread cannot be cancelled: from the time at which it may run, its end decides.
+        handling = start(self._settle(scope, receive, send, received))
+        try:
+            await outcome(handling, leave)
+        except asyncio.CancelledError:
+            if not received.settling.has_accepted:
+                handling.cancel()
+            raise
+
+    async def _settle(self, scope: Scope, receive: Receive, send: Send, received: "_Received") -> None:
         settling = received.settling
         try:
             async with settling:

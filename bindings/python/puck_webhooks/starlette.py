@@ -13,8 +13,9 @@ import functools
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from . import Receiver
-from ._adapter import BODY_CONSUMED, Adapter, HandlerFailed, OnReject, collect, declared_length, is_async
+from ._adapter import BODY_CONSUMED, Adapter, AnyReceiver, HandlerFailed, OnReject, collect, declared_length, is_async
+from ._async import outcome, start
+from ._threads import claim_in_thread, settle_in_thread
 
 try:
     from starlette.concurrency import run_in_threadpool
@@ -29,7 +30,7 @@ _CONSUMED = BODY_CONSUMED + "it must use `await request.body()`, which keeps the
 
 
 def webhook(
-    receiver: Receiver, *, on_reject: OnReject | None = None
+    receiver: AnyReceiver, *, on_reject: OnReject | None = None
 ) -> Callable[[Callable[..., Any]], Callable[[Request], Awaitable[Response]]]:
     """Makes an endpoint of a handler, which gets the `Event`. A handler that is not `async def` runs in the threadpool.
 
@@ -40,9 +41,9 @@ def webhook(
 
     `on_reject` gets the `WebhookError` of each delivery that was refused (duplicates too) or could not be committed.
     If it raises, that is logged, and the answer stays. The size limit is the receiver's `max_body`. RuntimeError means
-    that something read the body before. A dedupe store that is written in Python is asked in the threadpool.
+    that something read the body before. A synchronous dedupe store that is written in Python is asked in a thread.
     """
-    adapter = Adapter(receiver, on_reject, run_in_threadpool)
+    adapter = Adapter(receiver, on_reject, claim_in_thread, settle_in_thread)
 
     def decorate(handler: Callable[..., Any]) -> Callable[[Request], Awaitable[Response]]:
         if is_async(handler):
@@ -59,20 +60,36 @@ def webhook(
 
         else:
 
+            def answer_of(event: Any) -> Response:
+                return _response(handler(event))
+
             @functools.wraps(handler)
             async def endpoint(request: Request) -> Response:
-                # All of it in one thread: if the request is cancelled, the handler's end still decides.
-                body = await outcome(read_body(request, adapter.max_body))
-                return await run_in_threadpool(
-                    adapter.serve, request.headers.raw, body, lambda event: _response(handler(event)), _status, _empty
-                )
+                # In one thread, or in a task of its own: if the request is cancelled, the handler's end still decides.
+                body = await _read_now(read_body(request, adapter.max_body))
+                headers = request.headers.raw
+                if not adapter.waits:
+                    return await run_in_threadpool(adapter.serve, headers, body, answer_of, _status, _empty)
+
+                async def read() -> bytes:
+                    return body()
+
+                async def handle(event: Any) -> Response:
+                    return await run_in_threadpool(answer_of, event)
+
+                serving = start(adapter.serve_async(headers, read, handle, _status, _empty))
+                return await outcome(serving, leave)
 
         return endpoint
 
     return decorate
 
 
-async def outcome(reading: Awaitable[bytes]) -> Callable[[], bytes]:
+def leave(serving: object) -> None:
+    """Nobody is there to answer any more; asyncio logs what the handler raised."""
+
+
+async def _read_now(reading: Awaitable[bytes]) -> Callable[[], bytes]:
     """Reads now, and gives a function that returns the body, or raises what the reading raised."""
     try:
         body = await reading

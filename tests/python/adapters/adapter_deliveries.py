@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -10,7 +11,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from puck_webhooks import Delivery, Duplicate, InProgress, Receiver, StoreError
+from puck_webhooks import (
+    AsyncReceiver,
+    Delivery,
+    Duplicate,
+    InProgress,
+    LruDedupe,
+    Receiver,
+    StoreError,
+)
 
 NOW = 1777818121
 SECRET = "whsec_5f1d0c2be7a94c6fb3d8"
@@ -18,6 +27,7 @@ FINGERPRINT = hashlib.sha256(b"puck-webhooks/secret-fingerprint/v1\0" + SECRET.e
 EVENT_ID = "018f2e3a-1c47-7a12-b321-aabbccddeeff"
 OTHER_ID = "018f2e3a-1c47-7a12-b321-aabbccddee00"
 LIMIT = 4096
+PATIENCE = 60.0  # seconds until what hangs is a failure
 
 
 def envelope(event_id: str = EVENT_ID, **data: Any) -> bytes:
@@ -76,12 +86,14 @@ class PythonStore:
         self.failing: set[str] = set()
         self.calls: list[str] = []
         self.threads: set[int] = set()
+        self.names_of_threads: set[str] = set()
         self.claimed: dict[str, object] = {}
         self.done: set[str] = set()
 
     def _note(self, call: str) -> None:
         self.calls.append(call)
         self.threads.add(threading.get_ident())
+        self.names_of_threads.add(threading.current_thread().name.rpartition("_")[0])
         if call in self.failing:
             raise ConnectionError("the store is away")
 
@@ -110,6 +122,80 @@ class PythonStore:
 
     def seen(self, event_id: str) -> bool:
         return event_id in self.done
+
+
+class SlowStore(PythonStore):
+    """A store that answers when it may: each step in `slow` waits until the test lets it go on."""
+
+    def __init__(self, *slow: str) -> None:
+        super().__init__()
+        self.begun = {step: threading.Event() for step in slow}
+        self.may_end = {step: threading.Event() for step in slow}
+        self.ended = {step: threading.Event() for step in ("claim", "commit", "release")}
+
+    def claim(self, event_id: str) -> tuple[str, object]:
+        claimed: tuple[str, object] = self._slowly("claim", super().claim, event_id)
+        return claimed
+
+    def commit(self, claim: tuple[str, object]) -> None:
+        self._slowly("commit", super().commit, claim)
+
+    def release(self, claim: tuple[str, object]) -> None:
+        self._slowly("release", super().release, claim)
+
+    def _slowly(self, step: str, ask: Any, argument: Any) -> Any:
+        if step in self.begun:
+            self.begun[step].set()
+            assert self.may_end[step].wait(PATIENCE)
+        try:
+            return ask(argument)
+        finally:
+            self.ended[step].set()
+
+
+async def until(event: threading.Event) -> None:
+    assert await asyncio.to_thread(event.wait, PATIENCE)
+
+
+class Awaited:
+    """An asynchronous store, made of one that is not. Each of its steps lets other tasks run."""
+
+    def __init__(self, store: Any) -> None:
+        self.store = store
+        self.ttl = store.ttl
+
+    async def claim(self, event_id: str) -> Any:
+        return await self._ask(self.store.claim, event_id)
+
+    async def commit(self, claim: Any) -> None:
+        await self._ask(self.store.commit, claim)
+
+    async def release(self, claim: Any) -> None:
+        await self._ask(self.store.release, claim)
+
+    async def _ask(self, ask: Any, argument: Any) -> Any:
+        await asyncio.sleep(0)
+        answer = ask(argument)
+        await asyncio.sleep(0)
+        return answer
+
+
+class AsyncReceiverAtNow(AsyncReceiver):
+    """An asynchronous receiver for which it is always NOW."""
+
+    def __init__(self, *, dedupe: Any) -> None:
+        super().__init__(SECRET, max_body=LIMIT, dedupe=Awaited(dedupe))
+        self.store = dedupe
+
+    def receive(self, headers: Any, body: Any, *, received_at: int | None = None) -> Any:
+        return super().receive(headers, body, received_at=NOW)
+
+    def seen(self, event_id: str = EVENT_ID) -> bool:
+        return bool(self.store.seen(event_id))
+
+    @property
+    def in_progress(self) -> int:
+        return int(self.store.stats().in_progress)
 
 
 class Handler:
@@ -155,6 +241,13 @@ class AdapterTests:
     def error_response(self, status: int) -> Any:
         raise NotImplementedError
 
+    def receiver_at_now(self, **settings: Any) -> Any:
+        return ReceiverAtNow(**settings)
+
+    def handle_before(self) -> None:
+        """The event was handled, but not by this app."""
+        self.receiver.receive(signed(), BODY).commit()
+
     def http_exception(self) -> Exception | None:
         """One that the framework would turn into a 4xx."""
         return None
@@ -162,7 +255,7 @@ class AdapterTests:
     @pytest.fixture(autouse=True)
     def _set_up(self) -> None:
         self.handler = Handler()
-        self.start(ReceiverAtNow())
+        self.start(self.receiver_at_now())
 
     def start(self, receiver: Any, on_reject: Any = None) -> None:
         self.receiver = receiver
@@ -212,7 +305,7 @@ class AdapterTests:
 
     def test_on_reject_can_log_what_a_store_has_refused(self) -> None:
         store = PythonStore()
-        self.start(ReceiverAtNow(dedupe=store))
+        self.start(self.receiver_at_now(dedupe=store))
         for store.failing in ({"claim"}, {"commit"}):
             assert self.post(BODY, signed(t=NOW - 7)).status == 503
         for error in self.handler.errors:
@@ -291,14 +384,14 @@ class AdapterTests:
         def on_reject(error: Any) -> None:
             raise KeyError("of the hook")
 
-        self.start(ReceiverAtNow(), on_reject)
+        self.start(self.receiver_at_now(), on_reject)
         self.check(401, headers=FORGED)
         assert "on_reject raised" in caplog.text
         assert signature() not in caplog.text and "finding.discovered" not in caplog.text
 
     def test_a_store_that_fails(self) -> None:
         store = PythonStore()
-        self.start(ReceiverAtNow(dedupe=store))
+        self.start(self.receiver_at_now(dedupe=store))
         store.failing = {"claim"}
         self.check(503, rejected="store_unavailable")
         store.failing = {"commit"}
@@ -313,7 +406,7 @@ class AdapterTests:
 
     def test_a_claim_that_was_lost(self) -> None:
         store = PythonStore()
-        self.start(ReceiverAtNow(dedupe=store))
+        self.start(self.receiver_at_now(dedupe=store))
         self.handler.returns = None
 
         def lose(claim: Any) -> None:
@@ -339,14 +432,44 @@ class AdapterTests:
     def test_an_on_reject_that_would_have_to_be_awaited(self, caplog: pytest.LogCaptureFixture) -> None:
         async def later(error: Any) -> None: ...
 
-        self.start(ReceiverAtNow(), lambda error: later(error))
+        self.start(self.receiver_at_now(), lambda error: later(error))
         self.check(401, headers=FORGED)
         assert "nobody awaits" in caplog.text
 
     def test_a_commit_that_fails_releases_though_its_error_is_kept(self) -> None:
         store = PythonStore()
         kept: list[Any] = []
-        self.start(ReceiverAtNow(dedupe=store), kept.append)
+        self.start(self.receiver_at_now(dedupe=store), kept.append)
         store.failing = {"commit"}
         assert self.post(BODY, signed()).status == 503
         assert (len(kept), store.calls[-1], store.claimed) == (1, "release", {})
+
+
+class WithAsyncReceiver:
+    """Makes tests of an adapter use an AsyncReceiver."""
+
+    def receiver_at_now(self, *, dedupe: Any = None) -> Any:
+        return AsyncReceiverAtNow(dedupe=dedupe or LruDedupe(64))
+
+    def handle_before(self: Any) -> None:
+        async def handle() -> None:
+            async with self.receiver.receive(signed(), BODY):
+                pass
+
+        asyncio.run(handle())
+
+    # What follows is about synchronous stores.
+    test_a_store_in_python_is_asked_in_a_thread = None
+    test_a_store_in_python_is_asked_in_another_thread = None
+    test_the_store_is_not_asked_in_the_loop = None
+    test_an_app_that_does_not_answer_releases_in_a_thread = None
+    test_a_silent_store_keeps_no_other_thread_waiting = None
+    test_a_claim_that_waited_too_long_for_a_thread_is_not_asked = None
+    test_a_cancelled_step_of_a_slow_store_goes_on = None
+    test_a_cancelled_handler_does_not_wait_for_a_slow_release = None
+
+
+def check_that_it_is_refused(webhook: Any) -> None:
+    """A webhook() that awaits nothing takes no AsyncReceiver."""
+    with pytest.raises(TypeError, match="nothing awaits an AsyncReceiver"):
+        webhook(AsyncReceiverAtNow(dedupe=LruDedupe(64)))

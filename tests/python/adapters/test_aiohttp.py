@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
-from adapter_deliveries import BODY, AdapterTests, Answer, PythonStore, ReceiverAtNow, signed
+from adapter_deliveries import BODY, AdapterTests, Answer, PythonStore, WithAsyncReceiver, signed
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 from puck_webhooks.aiohttp import webhook
@@ -122,7 +122,7 @@ class TestAiohttp(AdapterTests):
 
     def test_a_store_in_python_is_asked_in_another_thread(self) -> None:
         store = PythonStore()
-        self.start(ReceiverAtNow(dedupe=store))
+        self.start(self.receiver_at_now(dedupe=store))
         self.check(200)
         assert store.calls == ["claim", "commit"]
         assert not store.threads & self.handler.threads
@@ -156,3 +156,6 @@ class TestAiohttp(AdapterTests):
 
 async def one_piece() -> AsyncIterator[bytes]:
     yield BODY
+
+
+class TestWithAsyncReceiver(WithAsyncReceiver, TestAiohttp): ...

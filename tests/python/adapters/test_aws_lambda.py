@@ -6,7 +6,7 @@ import base64
 from typing import Any
 
 import pytest
-from adapter_deliveries import BODY, AdapterTests, Answer, signed
+from adapter_deliveries import BODY, AdapterTests, Answer, check_that_it_is_refused, signed
 from puck_webhooks.aws_lambda import webhook
 
 
@@ -40,6 +40,9 @@ class LambdaTests(AdapterTests):
     def test_other_methods(self) -> None:
         answer = self.post(BODY, signed(), method="GET")
         assert (answer.status, answer.body, answer.headers) == (405, b"", {"Allow": "POST"})
+
+    def test_an_async_receiver_is_refused(self) -> None:
+        check_that_it_is_refused(webhook)
 
     def test_headers_may_be_missing(self) -> None:
         event = self.event("POST", [])
@@ -122,6 +125,9 @@ class TestLoadBalancer(TestRestApi):
         event = super().event(method, [(name.lower(), value) for name, value in headers])
         del event["headers"]
         return event | {"requestContext": {"elb": {"targetGroupArn": "arn:aws:elasticloadbalancing:…"}}}
+
+    def test_an_async_receiver_is_refused(self) -> None:
+        check_that_it_is_refused(webhook)
 
     def test_headers_may_be_missing(self) -> None:
         assert self.handle({"httpMethod": "POST", "multiValueHeaders": None}, None)["statusCode"] == 401

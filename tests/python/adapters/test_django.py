@@ -9,7 +9,17 @@ from typing import Any
 
 import django
 import pytest
-from adapter_deliveries import BODY, LIMIT, AdapterTests, Answer, PythonStore, ReceiverAtNow, signature, signed
+from adapter_deliveries import (
+    BODY,
+    LIMIT,
+    AdapterTests,
+    Answer,
+    PythonStore,
+    WithAsyncReceiver,
+    check_that_it_is_refused,
+    signature,
+    signed,
+)
 from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.core.handlers.asgi import ASGIRequest
@@ -178,6 +188,9 @@ class TestSync(DjangoTests):
         with pytest.raises(RuntimeError, match="read before.*request.body"):
             Client().post("/puck", BODY, "application/json", headers=signed())
 
+    def test_an_async_receiver_is_refused(self) -> None:
+        check_that_it_is_refused(lambda receiver: self.view(webhook(receiver)))
+
     def test_an_interrupt_releases(self) -> None:
         self.handler.raises = KeyboardInterrupt()
         with pytest.raises(KeyboardInterrupt):
@@ -200,7 +213,7 @@ class TestSync(DjangoTests):
                 within.append(connection.in_atomic_block)
                 super().commit(claim)
 
-        self.start(ReceiverAtNow(dedupe=Store()))
+        self.start(self.receiver_at_now(dedupe=Store()))
         handler = self.handler
         handler.rejected = []
         original = handler.events
@@ -249,7 +262,7 @@ class TestAsync(DjangoTests):
 
     def test_a_store_in_python_is_asked_in_another_thread(self) -> None:
         store = PythonStore()
-        self.start(ReceiverAtNow(dedupe=store))
+        self.start(self.receiver_at_now(dedupe=store))
         self.check(200)
         assert store.calls == ["claim", "commit"]
         assert not store.threads & self.handler.threads
@@ -283,6 +296,9 @@ class TestAsync(DjangoTests):
 
         asyncio.run(run())
         assert self.receiver.in_progress == 0
+
+
+class TestAsyncWithAsyncReceiver(WithAsyncReceiver, TestAsync): ...
 
 
 class Chunked:

@@ -58,10 +58,14 @@ def uvicorn_server(app: Any) -> Iterator[int]:
             thread.join()
 
 
-@pytest.fixture(params=[("receive_flask", flask_server), ("receive_fastapi", uvicorn_server)], ids=lambda p: p[0])
-def port(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+@pytest.fixture(
+    params=[("receive_flask", flask_server), ("receive_shared", flask_server), ("receive_fastapi", uvicorn_server)],
+    ids=lambda p: p[0],
+)
+def port(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[int]:
     name, serve = request.param
     monkeypatch.setenv("PUCK_WEBHOOK_SECRETS", f"{SECRET} whsec_that_is_rotated_out\n")
+    monkeypatch.setenv("PUCK_DEDUPE", f"sqlite:{tmp_path}/puck.db?namespace=billing")
     monkeypatch.setattr(puck_webhooks, "Receiver", ReceiverAtNow)
     spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
     assert spec and spec.loader
@@ -102,5 +106,5 @@ def test_deliveries(port: int, caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_the_examples_are_short() -> None:
-    for name in ("receive_flask", "receive_fastapi"):
-        assert len((EXAMPLES / f"{name}.py").read_text().splitlines()) <= 20
+    for name in ("receive_flask", "receive_fastapi", "receive_shared", "receive_async", "inbox_psycopg"):
+        assert len((EXAMPLES / f"{name}.py").read_text().splitlines()) <= 30

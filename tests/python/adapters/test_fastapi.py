@@ -1,10 +1,12 @@
 """puck_webhooks.fastapi, through FastAPI's test client."""
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any
 
 import pytest
-from adapter_deliveries import BODY, FORGED, STALE, PythonStore, ReceiverAtNow, signed
+from adapter_deliveries import BODY, FORGED, PATIENCE, STALE, PythonStore, WithAsyncReceiver, signed, until
 from fastapi import APIRouter, Depends, FastAPI, Form, HTTPException, Request, Response
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
@@ -68,7 +70,7 @@ class FastApiTests(Base):
         assert TestClient(self.asgi).post("/again", content=BODY, headers=signed()).json() == len(BODY)
 
     def test_two_receivers_are_a_mistake(self) -> None:
-        other = Depends(webhook(ReceiverAtNow()))  # type: ignore[arg-type]
+        other = Depends(webhook(self.receiver_at_now()))
 
         @self.fastapi.post("/two")
         async def two(event: Annotated[Event, self.dependency], again: Annotated[Event, other]) -> None:
@@ -134,7 +136,7 @@ class FastApiTests(Base):
         assert post(signed())[0] == 500
         assert caught[-1] is KeyError, "dependencies see what the handler raised"
         assert (self.receiver.in_progress, self.receiver.seen()) == (0, False)
-        self.receiver.receive(signed(), BODY).commit()
+        self.handle_before()
         assert post(signed()) == (200, b"")
         assert self.handler.rejected == ["signature_mismatch", "timestamp_too_old", "duplicate"]
 
@@ -179,10 +181,15 @@ class TestAsync(FastApiTests):
     def test_a_commit_that_fails_is_answered(self) -> None:
         store = PythonStore()
         store.failing = {"commit"}
-        self.start(ReceiverAtNow(dedupe=store))
+        self.start(self.receiver_at_now(dedupe=store))
         self.handler.returns = JSONResponse({"ok": True})
         answer = self.post(BODY, signed())
         assert (answer.status, answer.body) == (503, b"")
+
+    def test_the_store_is_not_asked_in_the_loop(self) -> None:
+        store = PythonStore()
+        self.start(self.receiver_at_now(dedupe=store))
+        self.check(200)
         assert not store.threads & self.handler.threads
 
 
@@ -201,7 +208,37 @@ class TestSync(FastApiTests):
     def error_response(self, status: int) -> Any:
         return status
 
-    test_a_cancelled_handler_releases = None  # not here: a thread cannot be cancelled
+    # Not here: a thread cannot be cancelled.
+    test_a_cancelled_handler_releases = None
+    test_a_cancelled_handler_does_not_wait_for_a_slow_release = None
+
+    def test_a_cancelled_request_keeps_its_event_until_the_thread_is_done(self) -> None:
+        begun, may_end = threading.Event(), threading.Event()
+
+        @self.fastapi.post("/slow")
+        def slow(event: Annotated[Event, self.dependency]) -> None:
+            begun.set()
+            assert may_end.wait(PATIENCE)
+
+        self.path = "/slow"
+
+        async def run() -> None:
+            request = asyncio.create_task(self.call(BODY))
+            await until(begun)
+            request.cancel()
+            await asyncio.wait((request,))
+            assert request.cancelled()
+            await asyncio.sleep(0)
+            assert self.receiver.in_progress == 1
+            may_end.set()
+            while self.receiver.in_progress:
+                await asyncio.sleep(0)
+            assert self.receiver.seen()
+
+        try:
+            asyncio.run(asyncio.wait_for(run(), PATIENCE))
+        finally:
+            may_end.set()
 
     def test_the_body_was_read_before_as_a_form(self) -> None:
         @self.fastapi.post("/form")
@@ -211,6 +248,12 @@ class TestSync(FastApiTests):
         headers = signed(Content_Type="application/x-www-form-urlencoded")
         with pytest.raises(RuntimeError, match="read before"):
             TestClient(self.asgi).post("/form", content=BODY, headers=headers)
+
+
+class TestAsyncWithAsyncReceiver(WithAsyncReceiver, TestAsync): ...
+
+
+class TestSyncWithAsyncReceiver(WithAsyncReceiver, TestSync): ...
 
 
 del Base

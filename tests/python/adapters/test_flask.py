@@ -7,7 +7,7 @@ from typing import Any
 
 import flask
 import pytest
-from adapter_deliveries import BODY, EVENT_ID, AdapterTests, Answer, signed
+from adapter_deliveries import BODY, EVENT_ID, AdapterTests, Answer, check_that_it_is_refused, signed
 from puck_webhooks.flask import HandlerFailed, webhook
 from werkzeug.exceptions import NotFound
 
@@ -130,3 +130,6 @@ class TestFlask(AdapterTests):
         with pytest.raises(KeyboardInterrupt):
             self.post(BODY, signed())
         assert self.receiver.in_progress == 0
+
+    def test_an_async_receiver_is_refused(self) -> None:
+        check_that_it_is_refused(webhook)

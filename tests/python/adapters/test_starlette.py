@@ -13,13 +13,18 @@ from adapter_deliveries import (
     BODY,
     EVENT_ID,
     LIMIT,
+    PATIENCE,
     AdapterTests,
     Answer,
     PythonStore,
-    ReceiverAtNow,
+    SlowStore,
+    WithAsyncReceiver,
+    envelope,
     signature,
     signed,
+    until,
 )
+from puck_webhooks import _threads
 from puck_webhooks.asgi import WebhookMiddleware
 from puck_webhooks.starlette import HandlerFailed, webhook
 from starlette.applications import Starlette
@@ -51,7 +56,7 @@ class StarletteTests(AdapterTests):
 
     def test_a_store_in_python_is_asked_in_a_thread(self) -> None:
         store = PythonStore()
-        self.start(ReceiverAtNow(dedupe=store))
+        self.start(self.receiver_at_now(dedupe=store))
         self.check(200)
         assert store.calls == ["claim", "commit"]
         self.check(200, rejected="duplicate")
@@ -84,6 +89,79 @@ class StarletteTests(AdapterTests):
         assert sent[0]["status"] == 413
         assert len(self.left) == 20
 
+    def test_a_silent_store_keeps_no_other_thread_waiting(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(_threads, "_PATIENCE", PATIENCE)
+        store = SlowStore("claim")
+        self.start(self.receiver_at_now(dedupe=store))
+
+        async def run() -> None:
+            deliveries = [asyncio.create_task(self.call(envelope(f"{EVENT_ID[:-2]}{n:02x}"))) for n in range(40)]
+            await until(store.begun["claim"])
+            await asyncio.wait_for(asyncio.gather(*(asyncio.to_thread(int) for _ in range(40))), PATIENCE)
+            await asyncio.wait_for(anyio.to_thread.run_sync(int), PATIENCE)
+            assert not any(delivery.done() for delivery in deliveries)
+            store.may_end["claim"].set()
+            assert {sent[0]["status"] for sent in await asyncio.gather(*deliveries)} == {200}
+
+        try:
+            asyncio.run(run())
+        finally:
+            store.may_end["claim"].set()
+        assert store.names_of_threads == {"puck-webhooks-claim", "puck-webhooks-settle"}
+        assert len(store.threads) <= 32 + 32
+
+    def test_a_claim_that_waited_too_long_for_a_thread_is_not_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        store = PythonStore()
+        self.start(self.receiver_at_now(dedupe=store))
+        monkeypatch.setattr(_threads, "_PATIENCE", -1)
+        self.check(503, rejected="store_unavailable")
+        assert store.calls == []
+        monkeypatch.undo()
+        self.check(200)
+
+    @pytest.mark.parametrize("step", ["claim", "commit"])
+    @pytest.mark.parametrize("fails", [False, True])
+    def test_a_cancelled_step_of_a_slow_store_goes_on(self, step: str, fails: bool) -> None:
+        store = SlowStore(step)
+        if fails:
+            store.failing = {step}
+        self.start(self.receiver_at_now(dedupe=store))
+
+        async def run() -> None:
+            delivery = asyncio.create_task(self.call(BODY))
+            await until(store.begun[step])
+            delivery.cancel()
+            await asyncio.wait((delivery,))
+            assert delivery.cancelled()
+            store.may_end[step].set()
+            await until(store.ended[step])
+            if (step, fails) in (("claim", False), ("commit", True)):
+                await until(store.ended["release"])
+            assert threading.get_ident() not in store.threads
+
+        asyncio.run(run())
+        assert not store.claimed
+        assert store.seen(EVENT_ID) == (step == "commit" and not fails)
+        assert len(self.handler.events) == (step == "commit")
+
+    def test_a_cancelled_handler_does_not_wait_for_a_slow_release(self) -> None:
+        store = SlowStore("release")
+        self.start(self.receiver_at_now(dedupe=store))
+
+        async def run() -> None:
+            self.blocks = asyncio.Event()
+            delivery = asyncio.create_task(self.call(BODY))
+            await self.blocks.wait()
+            delivery.cancel()
+            await asyncio.wait((delivery,))
+            assert delivery.cancelled()
+            store.may_end["release"].set()
+            await until(store.ended["release"])
+            assert threading.get_ident() not in store.threads
+
+        asyncio.run(run())
+        assert not store.claimed and not store.done
+
     def test_a_cancelled_handler_releases(self) -> None:
         for library in (asyncio_cancel, anyio_cancel):
             self.handler.raises = None
@@ -95,7 +173,6 @@ class StarletteTests(AdapterTests):
 
     async def maybe_block(self) -> None:
         if self.blocks is not None:
-            assert self.receiver.in_progress == 1
             self.blocks.set()
             await asyncio.Event().wait()
 
@@ -104,6 +181,7 @@ async def asyncio_cancel(test: StarletteTests) -> None:
     assert test.blocks
     task = asyncio.create_task(test.call(BODY))
     await test.blocks.wait()
+    assert test.receiver.in_progress == 1
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
@@ -135,7 +213,7 @@ class TestAsync(StarletteTests):
 
     def test_the_store_is_not_asked_in_the_loop(self) -> None:
         store = PythonStore()
-        self.start(ReceiverAtNow(dedupe=store))
+        self.start(self.receiver_at_now(dedupe=store))
         self.check(200)
         assert not store.threads & self.handler.threads
 
@@ -205,7 +283,26 @@ class TestSync(StarletteTests):
 
         self.asgi = Starlette(routes=[Route("/puck", handle, methods=["POST"])])
 
-    test_a_cancelled_handler_releases = None  # not here: a thread cannot be cancelled: what it does in the end decides
+    # Not here: a thread cannot be cancelled, and what it does in the end decides.
+    test_a_cancelled_handler_releases = None
+    test_a_cancelled_handler_does_not_wait_for_a_slow_release = None
+    test_a_cancelled_step_of_a_slow_store_goes_on = None
+
+    @pytest.mark.parametrize("step", ["claim", "commit"])
+    def test_what_is_cancelled_is_handled_all_the_same(self, step: str) -> None:
+        store = SlowStore(step)
+        self.start(self.receiver_at_now(dedupe=store))
+
+        async def run() -> None:
+            delivery = asyncio.create_task(self.call(BODY))
+            await until(store.begun[step])
+            delivery.cancel()
+            await asyncio.wait((delivery,))
+            store.may_end[step].set()
+            await until(store.ended["commit"])
+
+        asyncio.run(run())
+        assert store.seen(EVENT_ID) and len(self.handler.events) == 1
 
     def test_the_handler_is_not_run_in_the_loop(self) -> None:
         async def run() -> None:
@@ -320,7 +417,7 @@ class TestMiddleware(StarletteTests):
         async def silent(scope: Any, receive: Any, send: Any) -> None: ...
 
         store = PythonStore()
-        self.asgi = WebhookMiddleware(silent, ReceiverAtNow(dedupe=store))  # type: ignore[arg-type]
+        self.asgi = WebhookMiddleware(silent, self.receiver_at_now(dedupe=store))
 
         async def run() -> None:
             await self.call(BODY)
@@ -332,7 +429,7 @@ class TestMiddleware(StarletteTests):
     def test_one_answer_goes_out_if_the_commit_fails(self) -> None:
         store = PythonStore()
         store.failing = {"commit"}
-        self.start(ReceiverAtNow(dedupe=store))
+        self.start(self.receiver_at_now(dedupe=store))
         start, end = asyncio.run(self.call(BODY))
         assert (start["status"], end["body"]) == (503, b"")
 
@@ -356,7 +453,7 @@ class TestMiddleware(StarletteTests):
 
         store = PythonStore()
         store.failing = {"commit"}
-        self.asgi = WebhookMiddleware(app, ReceiverAtNow(dedupe=store))  # type: ignore[arg-type]
+        self.asgi = WebhookMiddleware(app, self.receiver_at_now(dedupe=store))
         start, end = asyncio.run(self.call(BODY))
         assert (start["status"], end["body"], store.calls) == (503, b"", ["claim", "commit", "release"])
 
@@ -368,7 +465,7 @@ class TestMiddleware(StarletteTests):
 
         store = PythonStore()
         store.failing = {"commit"}
-        self.asgi = WebhookMiddleware(app, ReceiverAtNow(dedupe=store))  # type: ignore[arg-type]
+        self.asgi = WebhookMiddleware(app, self.receiver_at_now(dedupe=store))
         start, end = asyncio.run(self.call(BODY))
         assert (start["status"], end["body"], store.calls) == (503, b"", ["claim", "commit", "release"])
 
@@ -381,3 +478,13 @@ class TestMiddleware(StarletteTests):
         with pytest.raises(ValueError, match="background"):
             asyncio.run(self.call(BODY))
         assert self.receiver.seen()
+
+
+class TestAsyncWithAsyncReceiver(WithAsyncReceiver, TestAsync): ...
+
+
+class TestSyncWithAsyncReceiver(WithAsyncReceiver, TestSync):
+    test_what_is_cancelled_is_handled_all_the_same = None  # this is about synchronous stores
+
+
+class TestMiddlewareWithAsyncReceiver(WithAsyncReceiver, TestMiddleware): ...
