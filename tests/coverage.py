@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Reports which lines and branches of the core the tests reach. Fails if they are too few or a gap is not explained.
+"""Reports which lines and branches of the core and of the stores the tests reach.
+
+Fails if they are too few, or if a gap of the core is not explained. The gaps of the stores are answers of engines that
+C++'s tests do not make; tests/stores/test_faults.py makes more of them, from outside.
 
     coverage.py BUILD LLVM_COV LLVM_PROFDATA
 
@@ -16,7 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LOWEST = {"lines": 98.0, "branches": 95.0}
+STORES = "src/stores/"
+LOWEST = {"the core": {"lines": 98.0, "branches": 95.0}, "the stores": {"lines": 92.0, "branches": 80.0}}
 
 # file, a part of the line, why no test reaches it
 EXPLAINED = [
@@ -53,7 +57,8 @@ def export(build: Path, llvm_cov: str, llvm_profdata: str) -> dict[str, dict]:
     if not raw:
         sys.exit("There are no profiles: the tests of the preset coverage have not run.")
     subprocess.run([llvm_profdata, "merge", "-o", profile, *raw], check=True)
-    programs = [build / "tests/unit_tests", "-object", build / "bindings/cli/puck-webhooks"]
+    programs = [build / "tests/unit_tests", "-object", build / "tests/stores/store_tests",
+                "-object", build / "bindings/cli/puck-webhooks"]
     common = [*programs, f"-instr-profile={profile}", ROOT / "src", ROOT / "include"]
     subprocess.run([llvm_cov, "show", *common, "-format=html", f"-output-dir={build / 'report'}"], check=True,
                    stderr=subprocess.DEVNULL)
@@ -82,12 +87,17 @@ def missed_lines(file: dict) -> Iterator[int]:
 def main(build: Path, llvm_cov: str, llvm_profdata: str) -> int:
     files = export(build, llvm_cov, llvm_profdata)
     is_good = True
-    for kind, lowest in LOWEST.items():
-        covered, count = (sum(each["summary"][kind][key] for each in files.values()) for key in ("covered", "count"))
-        percent = 100 * covered / count
-        is_good &= percent >= lowest
-        print(f"{kind}: {covered} of {count}, {percent:.2f} % (at least {lowest:.0f} %)")
-    for path, file in files.items():
+    stores = {path: file for path, file in files.items() if path.startswith(STORES)}
+    core = {path: file for path, file in files.items() if path not in stores}
+    for (part, lowest_of), measured in zip(LOWEST.items(), (core, stores), strict=True):
+        for kind, lowest in lowest_of.items():
+            covered, count = (
+                sum(each["summary"][kind][key] for each in measured.values()) for key in ("covered", "count")
+            )
+            percent = 100 * covered / count
+            is_good &= percent >= lowest
+            print(f"{part}, {kind}: {covered} of {count}, {percent:.2f} % (at least {lowest:.0f} %)")
+    for path, file in core.items():
         source = (ROOT / path).read_text(encoding="utf-8").splitlines()
         for line in sorted({*missed_branches(file), *missed_lines(file)}):
             text = source[line - 1].strip()

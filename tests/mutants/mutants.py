@@ -30,6 +30,8 @@ PYTHON = "bindings/python"
 PYTHON_TOOLS = ROOT / "build/venv/bin"
 # Tests that look at the project from outside, or repeat other tests under valgrind, find nothing more.
 NOT_ASKED = "^(abi|consumer|demo|example_.*|laws|valgrind_.*|vectors_are_current)$"
+# The tests that are asked about Python's shared stores.
+STORES = [f"tests/stores/test_{name}.py" for name in ("sqlite", "redis", "text", "postgres")]
 SECONDS = 120  # for one test
 
 
@@ -74,6 +76,10 @@ class Tree:
             place = copy.relative_to(folder)
             if copy.is_file() and place.parts[0] != "build" and str(place) not in names:
                 copy.unlink()  # it is gone from the checkout
+        servers = folder / "build/valkey"
+        servers.parent.mkdir(exist_ok=True)
+        if not servers.is_symlink():
+            servers.symlink_to(ROOT / "build/valkey")
 
     def broken_by(self, mutant: Mutant | None) -> str:
         """Who notices the mutant; nobody, if the answer is empty. Without a mutant, nobody has to."""
@@ -83,7 +89,7 @@ class Tree:
         original = file.read_text(encoding="utf-8")
         file.write_text(mutant.applied_to(original), encoding="utf-8")
         try:
-            return self.noticed_by(file.stem)
+            return self.noticed_by("stores_.*" if "stores" in file.parts else file.stem)
         finally:
             file.write_text(original, encoding="utf-8")
 
@@ -121,17 +127,19 @@ class PythonTree(Tree):
 
     def noticed_by(self, noun: str) -> str:
         package = self.folder / PYTHON / "puck_webhooks"
+        for script in (self.folder / "src/stores").glob("*.[ls][uq][al]"):
+            shutil.copy(script, package / "stores")
         nanobind = run(PYTHON_TOOLS / "python", "-m", "nanobind", "--cmake_dir", cwd=self.folder).stdout.strip()
         self.build("_core", "-DCMAKE_BUILD_TYPE=Release", "-DPUCK_BUILD_PYTHON=ON", "-DPUCK_BUILD_CLI=OFF",
                    "-DPUCK_BUILD_TESTS=OFF",
                    f"-DPython_EXECUTABLE={PYTHON_TOOLS / 'python'}", f"-Dnanobind_DIR={nanobind}",
                    f"-DCMAKE_LIBRARY_OUTPUT_DIRECTORY={package}")
         environment = os.environ | {"PYTHONPATH": str(package.parent)}
-        tested = run(PYTHON_TOOLS / "pytest", "-x", "-q", "tests/python",
-                     "--deselect", "tests/python/test_cross.py", cwd=self.folder, env=environment)
+        asked = STORES if noun == "stores_.*" else ["tests/python", "--deselect", "tests/python/test_cross.py"]
+        tested = run(PYTHON_TOOLS / "pytest", "-x", "-q", *asked, cwd=self.folder, env=environment)
         if tested.returncode == 0:
             return ""
-        failed = re.search(r"^FAILED tests/python/(\S+)", tested.stdout, re.MULTILINE)
+        failed = re.search(r"^(?:FAILED|ERROR) tests/\w+/(\S+)", tested.stdout, re.MULTILINE)
         if not failed or tested.returncode != 1:  # others say that the tests could not run
             sys.exit(f"The tests did not run:\n{tested.stdout}{tested.stderr}")
         return failed[1]

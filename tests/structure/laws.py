@@ -1,5 +1,6 @@
 """The laws: which file may include which, and what the core never does. Run as laws.py CORE_LIBRARY C_LIBRARY C_OBJECT..."""
 
+import ast
 import pathlib
 import re
 import subprocess
@@ -14,26 +15,35 @@ ROOMS = {
     "clock": set(),
     "date_time": set(),
     "dedupe": {"result", "uuid"},
+    "dedupe_url": {"result"},
     "envelope": {"date_time", "lifetime", "result", "uuid"},
     "error": {"reason"},
     "lifetime": set(),
     "lru_dedupe": {"clock", "dedupe", "result"},
+    "open_dedupe": {"dedupe", "dedupe_url", "result"},
     "proof": {"secret"},
     "reason": set(),
     "receiver": {"dedupe", "lifetime", "rejection", "request", "result", "secret", "verified", "verifier"},
+    "redis_dedupe": {"dedupe", "result"},
     "rejection": {"envelope", "error", "proof"},
     "request": set(),
     "result": {"error", "lifetime"},
     "secret": {"result"},
     "sign": {"result", "secret"},
     "signature": {"result"},
+    "sqlite_dedupe": {"dedupe", "result"},
     "uuid": set(),
     "verified": {"envelope", "lifetime", "proof"},
     "verifier": {"proof", "rejection", "request", "result", "secret", "verified"},
     "version": set(),
 }
+# Nouns of the stores: the core does not know them, and their sources and tests are in folders called stores.
+LEAVES = {"dedupe_url", "open_dedupe", "redis_dedupe", "sqlite_dedupe"}
 # Headers that a source may include, and its header may not.
-MORE_IN_SOURCE = {"verifier": {"envelope", "signature"}}
+MORE_IN_SOURCE = {
+    "open_dedupe": {"lru_dedupe", "redis_dedupe", "sqlite_dedupe"},
+    "verifier": {"envelope", "signature"},
+}
 # The core's own headers: each may include these headers of src/, and these public ones. So no include goes back up:
 # hmac, json_scan and uuid_index are the ground, and know none of the nouns that are built on them.
 INSIDE = {
@@ -75,6 +85,22 @@ def code(path: pathlib.Path) -> str:
     return re.sub(r"//[^\n]*|/\*.*?\*/", "", text, flags=re.DOTALL)
 
 
+def source_of(noun: str) -> pathlib.Path:
+    return ROOT / ("src/stores" if noun in LEAVES else "src") / f"{noun}.cpp"
+
+
+def core_files() -> list[pathlib.Path]:
+    """What the core is made of: all headers and sources but those of the stores."""
+    return [path for path in files("include", "src") if path.stem not in LEAVES and path.parent.name != "stores"]
+
+
+def sentences(header: str) -> dict[str, str]:
+    """name -> sentence, of a table of errors in src/stores."""
+    text = (ROOT / "src/stores" / header).read_text()
+    rows = re.findall(r'_error\{"(\w+)",\s*\{reason::store_unavailable,((?:\s*"[^"]*")+)\}\}', text)
+    return {name: "".join(re.findall(r'"([^"]*)"', sentence)) for name, sentence in rows}
+
+
 def files(*folders: str) -> list[pathlib.Path]:
     return [path for folder in folders for path in (ROOT / folder).rglob("*") if path.suffix in {".hpp", ".cpp", ".h"}]
 
@@ -87,7 +113,7 @@ class Laws(unittest.TestCase):
             with self.subTest(noun):
                 self.assertIn(noun, ROOMS, "a new noun needs a line in ROOMS")
                 self.assertLessEqual(rooms_of(ROOT / f"include/puck/{noun}.hpp"), ROOMS[noun])
-                source = ROOT / f"src/{noun}.cpp"
+                source = source_of(noun)
                 if source.exists():
                     allowed = ROOMS[noun] | {noun} | MORE_IN_SOURCE.get(noun, set())
                     self.assertLessEqual(rooms_of(source), allowed)
@@ -117,13 +143,58 @@ class Laws(unittest.TestCase):
             self.assertLessEqual(own, allowed, name)
 
     def test_nothing_in_the_core_includes_a_leaf(self) -> None:
-        for path in files("include", "src"):
+        for path in core_files():
             for name in includes(path):
                 self.assertFalse(name == "puck/webhooks.h" or "bindings" in name or "stores" in name, f"{path}: {name}")
+            self.assertFalse(rooms_of(path) & LEAVES, path)
+
+    def test_stores_include_public_headers_and_their_own(self) -> None:
+        folder = ROOT / "src/stores"
+        own = {path.name for path in folder.glob("*.hpp")} | {"scripts.hpp"}
+        for path in files("src/stores"):
+            quoted = set(re.findall(r'^#include "([^"]+)"', path.read_text(), re.MULTILINE))
+            self.assertLessEqual({name for name in quoted if not name.startswith("puck/")}, own, path)
+        self.assertEqual({path.stem for path in folder.glob("*.cpp")}, LEAVES)
+
+    def test_the_scripts_are_the_same_in_the_libraries_and_in_the_wheel(self) -> None:
+        libraries = pathlib.Path(sys.argv[1]).parent / "stores"
+        wheel = (ROOT / "bindings/python/CMakeLists.txt").read_text()
+        held = {"claim.lua": "redis", "settle.lua": "redis", "sqlite.sql": "sqlite", "postgres.sql": None}
+        found = {path.name for path in (ROOT / "src/stores").iterdir() if path.suffix in {".lua", ".sql"}}
+        self.assertEqual(found, set(held))
+        for name, store in held.items():
+            self.assertIn(name, wheel, "the wheel carries it")
+            if store is not None:
+                for library in libraries.glob(f"libpuck_webhooks_{store}.*"):  # none if the store is turned off
+                    self.assertIn((ROOT / "src/stores" / name).read_bytes(), library.read_bytes(), name)
+
+    def test_python_s_stores_say_the_same_sentences(self) -> None:
+        folder = ROOT / "bindings/python/puck_webhooks/stores"
+        for header, name, least in (("redis_errors.hpp", "redis.py", 25), ("sqlite_errors.hpp", "sqlite.py", 14)):
+            said = sentences(header)
+            self.assertEqual(len(said), (ROOT / "src/stores" / header).read_text().count("_error{"))
+            self.assertGreaterEqual(len(said), least)
+            texts = {node.value for node in ast.walk(ast.parse((folder / name).read_text()))
+                     if isinstance(node, ast.Constant)}
+            for word, sentence in said.items():
+                self.assertIn(sentence, texts, f"{name}: {word}")
+        module = ast.parse((folder / "redis.py").read_text())
+        values = {target.id: node.value for node in module.body if isinstance(node, ast.Assign)
+                  for target in node.targets if isinstance(target, ast.Name)}
+        table = values["_UNAVAILABLE"]
+        assert isinstance(table, ast.Dict)
+        for key, value in zip(table.keys, table.values, strict=True):
+            assert isinstance(key, ast.Constant)
+            constant = values[value.id] if isinstance(value, ast.Name) else value
+            assert isinstance(constant, ast.Constant)
+            word = str(key.value)
+            if word not in {"tls", "all_busy", "loop", "cluster", "client"}:  # findings that only Python has
+                self.assertEqual(constant.value, sentences("redis_errors.hpp").get(word), word)
 
     def test_the_umbrella_includes_every_noun_and_does_nothing_else(self) -> None:
         umbrella = ROOT / "include/puck/webhooks.hpp"
-        self.assertEqual(rooms_of(umbrella) | {"webhooks"}, set(NOUNS))
+        self.assertEqual(rooms_of(umbrella) | {"webhooks"} | LEAVES, set(NOUNS))
+        self.assertFalse(rooms_of(umbrella) & LEAVES)
         for line in code(umbrella).splitlines():
             self.assertTrue(not line.strip() or line.startswith("#"), line)
 
@@ -131,6 +202,8 @@ class Laws(unittest.TestCase):
         for pattern, allowed in (
             (r"openssl/", {"src/hmac.cpp"}),
             (r"simdjson", {"src/json_scan.cpp"}),
+            (r"sqlite3", {"src/stores/sqlite_dedupe.cpp"}),
+            (r"hiredis", {"src/stores/redis_dedupe.cpp"}),
         ):
             found = {
                 str(path.relative_to(ROOT))
@@ -140,7 +213,7 @@ class Laws(unittest.TestCase):
             self.assertEqual(found, allowed)
 
     def test_bindings_include_public_headers_only(self) -> None:
-        internal = {path.name for path in (ROOT / "src").glob("*.hpp")}
+        internal = {path.name for path in (ROOT / "src").rglob("*.hpp")}
         # The command line parses its lines with the core's JSON walk, so that it needs no second JSON library.
         excepted = {"bindings/cli/recorded_delivery.cpp": {"json_scan.hpp", "json_text.hpp", "json_walk.hpp"}}
         for path in files("bindings"):
@@ -151,8 +224,9 @@ class Laws(unittest.TestCase):
     def test_every_noun_has_a_header_a_source_and_a_test(self) -> None:
         for noun in NOUNS:
             with self.subTest(noun):
-                self.assertEqual((ROOT / f"src/{noun}.cpp").exists(), noun not in WITHOUT_SOURCE)
-                self.assertEqual((ROOT / f"tests/{noun}_test.cpp").exists(), noun not in TESTED_WITH)
+                self.assertEqual(source_of(noun).exists(), noun not in WITHOUT_SOURCE)
+                test = ROOT / ("tests/stores" if noun in LEAVES else "tests") / f"{noun}_test.cpp"
+                self.assertEqual(test.exists(), noun not in TESTED_WITH)
 
     def test_public_headers_stand_alone_and_are_short(self) -> None:
         for path in files("include"):
@@ -170,7 +244,10 @@ class Laws(unittest.TestCase):
             r"\b(f|s|sn)?printf\b|std::(cout|cerr|clog)|\bputs\b|<iostream>|syslog|"
             r"\babort\b|\bexit\b|\bassert\b|std::terminate|\bsleep"
         )
-        for path in files("include", "src"):
+        printing = r"\bv?(f|s|sn)?printf\b|std::(cout|cerr|clog)|\bputs\b|<iostream>|syslog|\babort\b|\bassert\b"
+        for path in files("src/stores"):
+            self.assertIsNone(re.search(printing, code(path)), path)
+        for path in core_files():
             found = re.search(forbidden, code(path))
             if path.name == "clock.hpp":
                 self.assertIsNotNone(found, "clock.hpp is where callers get the time")
@@ -184,9 +261,9 @@ class Laws(unittest.TestCase):
         in_c = subprocess.run(["nm", "-u", "-C", *sys.argv[3:]], check=True, capture_output=True, text=True).stdout
         self.assertIn("puck::receiver::make", in_c)
         for name in ("getenv", "printf", "puts", "time", "clock_gettime", "abort", "exit", "std::cout", "std::cerr",
-                     "__cxa_thread_atexit"):
+                     "__cxa_thread_atexit", r"sqlite3_\w+", r"redis\w+", "socket", "connect"):
             searched = symbols if name == "clock_gettime" else symbols + in_c
-            self.assertIsNone(re.search(rf"\bU {re.escape(name)}(@|$)", searched, re.MULTILINE), name)
+            self.assertIsNone(re.search(rf"\bU {name}(@|$)", searched, re.MULTILINE), name)
 
     def test_the_c_library_needs_no_memory_for_a_thread(self) -> None:
         # A library that is loaded by dlopen gets the block of its thread_local variables at a thread's first use of
@@ -244,6 +321,16 @@ class Laws(unittest.TestCase):
         statuses = re.findall(r'row\{reason::\w+, "(\w+)", (\d+),', (ROOT / "src/reason.cpp").read_text())
         self.assertEqual(shown, [(numbers[name], name, status) for name, status in statuses])
 
+    def test_the_docs_show_the_examples_as_they_are(self) -> None:
+        languages = {".py": "python", ".cpp": "cpp", ".c": "c"}
+        for page in (ROOT / "docs").glob("*.md"):
+            text = page.read_text()
+            shown = re.findall(r"<!-- (tests/examples/\S+) -->\n(```\w+\n.*?```)", text, re.DOTALL)
+            self.assertEqual(len(shown), len(re.findall(r"^```(?:python|cpp|c)$", text, re.MULTILINE)), page)
+            for name, block in shown:
+                example = ROOT / name
+                self.assertEqual(block, f"```{languages[example.suffix]}\n{example.read_text()}```", name)
+
     def test_the_table_of_mutants_has_the_listed_mutants(self) -> None:
         folder = ROOT / "tests/mutants"
         listed = [one["name"] for one in tomllib.loads((folder / "mutants.toml").read_text())["mutant"]]
@@ -255,6 +342,8 @@ class Laws(unittest.TestCase):
         default_clock = {"tests/python/test_receiver.py", "tests/python/test_testing.py", "tests/python/test_verify.py"}
         for path in [*files("tests"), *(ROOT / "tests").rglob("*.py")]:
             if path == pathlib.Path(__file__).resolve() or "bench" in path.parts or path.name == "clock_test.cpp":
+                continue
+            if path.is_relative_to(ROOT / "tests/stores"):  # these wait for real servers
                 continue
             found = re.search(r"sleep(?!\(0\))|_clock::now|unix_now\(|steady_now\(|datetime\.now", code(path))
             if str(path.relative_to(ROOT)) not in default_clock:
