@@ -1,4 +1,4 @@
-"""Every face of the stores behind the same three calls, for tests that must get the same answers from all of them."""
+"""Every face of the stores with the same three calls, for tests that must get the same answers from all of them."""
 
 from __future__ import annotations
 
@@ -122,3 +122,13 @@ def redis_face(kind: str, stack: ExitStack, namespace: str, settings: dict[str, 
     store = AsyncRedisDedupe(asynchronous, namespace, **settings)
     stack.callback(lambda: runner.run(store.aclose()))
     return AsyncFace(store, runner)
+
+
+def event() -> str:
+    return str(uuid.uuid4())
+
+
+def claimed(face: Face, id_: str | None = None) -> Any:
+    answer = face.claim(id_ or event())
+    assert answer.reason == "ok", answer
+    return answer.claim

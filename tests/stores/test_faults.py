@@ -12,7 +12,6 @@ import socket
 import subprocess
 import threading
 import time
-import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -23,7 +22,7 @@ import pytest
 import redis.asyncio.cluster
 import redis.cluster
 import servers
-from faces import CLIENTS, Answer, AsyncFace, Cpp, Face, redis_face
+from faces import CLIENTS, Answer, AsyncFace, Cpp, Face, claimed, event, redis_face
 from puck_webhooks import StoreError
 from puck_webhooks.stores import AsyncRedisDedupe, RedisDedupe
 from servers import Server, ask_redis, wait_until
@@ -55,21 +54,11 @@ def url(port: int, lease: int, username: str, password: str) -> str:
     return f"redis://{login}127.0.0.1:{port}/0?namespace=faults&ttl=600&lease={lease}&timeout={TIMEOUT}"
 
 
-def event() -> str:
-    return str(uuid.uuid4())
-
-
 def is_unavailable(answer: Answer, word: str) -> None:
     """The reason, a sentence that says what the engine said, and the deadline."""
     assert answer.reason == "store_unavailable", answer
     assert word in answer.sentence, answer
     assert answer.seconds < BOUND, answer
-
-
-def claimed(face: Face, id_: str | None = None) -> Any:
-    answer = face.claim(id_ or event())
-    assert answer.reason == "ok", answer
-    return answer.claim
 
 
 def value(server: Server, id_: str) -> str:

@@ -8,14 +8,13 @@ import resource
 import signal
 import sqlite3
 import tempfile
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from faces import Answer, Cpp, Face
+from faces import Answer, Cpp, Face, claimed, event
 from puck_webhooks import StoreError
 from puck_webhooks.stores.sqlite import SqliteDedupe
 
@@ -38,20 +37,10 @@ def open_store(request: pytest.FixtureRequest) -> Iterator[Open]:
         yield opened
 
 
-def event() -> str:
-    return str(uuid.uuid4())
-
-
 def is_unavailable(answer: Answer, word: str) -> None:
     assert answer.reason == "store_unavailable", answer
     assert word in answer.sentence, answer
     assert answer.seconds < BOUND, answer
-
-
-def claimed(face: Face, id_: str | None = None) -> Any:
-    answer = face.claim(id_ or event())
-    assert answer.reason == "ok", answer
-    return answer.claim
 
 
 def test_busy_beyond_the_timeout(open_store: Open, tmp_path: Path) -> None:

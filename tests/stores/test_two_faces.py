@@ -119,7 +119,7 @@ def run_chapter(faces: Faces, dice: random.Random, waits: bool, seen: Counter[tu
     events = [str(uuid.UUID(int=dice.getrandbits(128), version=4)) for _ in range(EVENTS)]
     rows: dict[str, Row | None] = dict.fromkeys(events)
     claims: list[tuple[int, str, str, Any]] = []  # number, event, face, what the face calls it
-    told: list[str] = []
+    steps_so_far: list[str] = []
 
     for number in range(STEPS):
         if waits and number in (STEPS // 3, 2 * STEPS // 3):
@@ -138,8 +138,8 @@ def run_chapter(faces: Faces, dice: random.Random, waits: bool, seen: Counter[tu
 
         row = rows[event]
         expected = {answer(row, step, claim, lives) for lives in (row.may_live(began, ended) if row else {False})}
-        told.append(f"{number}: {name}: {step} of {claim}, event {events.index(event)}: {said}")
-        assert said in expected, "\n".join([*told, f"expected: {expected}"])
+        steps_so_far.append(f"{number}: {name}: {step} of {claim}, event {events.index(event)}: {said}")
+        assert said in expected, "\n".join([*steps_so_far, f"expected: {expected}"])
         seen[name, step, said] += 1
         if said == "ok":
             if not (step == "release" and row is not None and row.holder != claim):
